@@ -1,0 +1,63 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Asks before anything is written: type the host's name, or say --yes."""
+
+import argparse
+import sys
+
+from osc_recovery import exceptions
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of every command that writes."""
+    parser.add_argument(
+        '--yes',
+        action='store_true',
+        help='Do not ask for confirmation; findings still need --accept',
+    )
+    parser.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='Show the plan and stop; nothing is changed',
+    )
+    parser.add_argument(
+        '--save',
+        metavar='<file>',
+        help='Write the plan to this file, for "plan apply"',
+    )
+
+
+def ask(name: str, sentence: str, *, assume_yes: bool) -> None:
+    """Return when the operator typed ``name``; raise UsageError otherwise.
+
+    Without a terminal nobody can answer: then only --yes goes on.
+    """
+    if assume_yes:
+        return
+    if not sys.stdin.isatty():
+        raise exceptions.UsageError(
+            'There is no terminal to ask for confirmation: nothing was '
+            'changed. Look at the plan with --dry-run, then add --yes.'
+        )
+    sys.stderr.write(f'{sentence}\n')
+    sys.stderr.write(f'Type {name} to go on: ')
+    sys.stderr.flush()
+    try:
+        answer = input()
+    except EOFError:
+        answer = ''
+    except KeyboardInterrupt:
+        sys.stderr.write('\n')
+        answer = ''
+    if answer.strip() != name:
+        raise exceptions.UsageError('Not confirmed: nothing was changed.')
