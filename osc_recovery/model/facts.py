@@ -367,7 +367,9 @@ class CloudFacts:
 
     ``candidates`` are the hosts of the same cell that placement offers for
     a server, by server uuid; ``stage_bindings`` tells whether credentials
-    with neutron's ``service`` role are at hand.
+    with neutron's ``service`` role are at hand.  ``volume_services`` are
+    all cinder-volume services, ``host`` being host@backend; ``unknown``
+    names the services that could not be read.
     """
 
     source: Host
@@ -377,3 +379,5 @@ class CloudFacts:
     stage_bindings: bool
     schema: dict[str, str]
     read_at: str = ''
+    volume_services: tuple[Agent, ...] = ()
+    unknown: tuple[str, ...] = ()
