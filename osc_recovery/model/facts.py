@@ -110,7 +110,7 @@ class Host:
 
     ``alive_evidence`` names every sign that the host still works, seen
     over two report intervals whatever its state says (design: Dead or
-    alive).
+    alive).  ``fence_stale``: it was heard of after the fence was recorded.
     """
 
     name: str
@@ -123,6 +123,7 @@ class Host:
     volume_services: tuple[Agent, ...] = ()
     alive_evidence: tuple[str, ...] = ()
     fence: Fence | None = None
+    fence_stale: bool = False
     connector: dict[str, Any] | None = None
     connector_source: str = ''
     instances_shared: bool = False
