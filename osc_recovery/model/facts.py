@@ -289,6 +289,7 @@ class ApiView:
     task_state: str | None
     power_state: int | None
     locked: bool | None = None
+    locked_reason: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
