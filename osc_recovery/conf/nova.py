@@ -33,6 +33,7 @@ SERVICE_SECTIONS = ('service_user', 'neutron')
 #: nova's own defaults (nova/conf/service.py, availability_zone.py, base.py)
 _OPTIONS = (
     cfg.IntOpt('report_interval', default=10),
+    cfg.IntOpt('service_down_time', default=60),
     cfg.StrOpt('default_availability_zone', default='nova'),
     cfg.StrOpt('instance_name_template', default='instance-%08x'),
 )
@@ -54,6 +55,7 @@ class NovaSettings:
     report_interval: int
     default_zone: str
     instance_name_template: str
+    service_down_time: int
     _conf: cfg.ConfigOpts = dataclasses.field(repr=False, compare=False)
 
     def service_auth(self) -> session.Session | None:
@@ -99,6 +101,9 @@ def load_nova(conf: cfg.ConfigOpts) -> NovaSettings:
         default_zone=files.value(read, 'DEFAULT', 'default_availability_zone'),
         instance_name_template=files.value(
             read, 'DEFAULT', 'instance_name_template'
+        ),
+        service_down_time=files.value(
+            read, 'DEFAULT', 'service_down_time', 'a number of seconds'
         ),
         _conf=read,
     )
