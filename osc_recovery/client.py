@@ -15,10 +15,17 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from oslo_config import cfg
 
+    from osc_recovery.model import plans
+    from osc_recovery.model import results
     from osc_recovery.sandbox import controller
     from osc_recovery.scenarios import environment
+    from osc_recovery.scenarios import fence
+    from osc_recovery.scenarios import relocate
+    from osc_recovery.scenarios import runner
 
 
 class RecoveryClient:
@@ -48,6 +55,56 @@ class RecoveryClient:
                 self.configuration(), self._manager
             )
         return self._environment
+
+    def fencing(self) -> 'fence.Fencing':
+        """What host fence does."""
+        from osc_recovery.scenarios import fence
+
+        return fence.Fencing(self.environment())
+
+    def relocation(self) -> 'relocate.Relocation':
+        """What host relocate does."""
+        from osc_recovery.scenarios import relocate
+
+        return relocate.Relocation(self.environment())
+
+    def runner(self) -> 'runner.Runner':
+        """What carries plans out and shows runs."""
+        from osc_recovery.scenarios import runner
+
+        return runner.Runner(self.environment())
+
+    def save_plan(self, plan: 'plans.Plan', path: str) -> None:
+        """Write a plan to a file."""
+        from osc_recovery.scenarios import plans
+
+        plans.save(plan, path)
+
+    def load_plan(self, path: str) -> 'plans.Plan':
+        """Read a plan from a file."""
+        from osc_recovery.scenarios import plans
+
+        return plans.load(path)
+
+    def describe_plan(self, plan: 'plans.Plan') -> str:
+        """A plan in words, for a person who has to decide."""
+        from osc_recovery.reports import plan as report
+
+        return report.text(plan)
+
+    def describe_result(self, result: 'results.RunResult') -> str:
+        """What became of a run, in words."""
+        from osc_recovery.reports import run as report
+
+        return report.text(result)
+
+    def plan_commands(
+        self, plan: 'plans.Plan'
+    ) -> 'Iterable[tuple[str, str, str]]':
+        """Every call and statement of a plan: server, step, command."""
+        from osc_recovery.planning import commands
+
+        return commands.describe(plan)
 
 
 def sandboxes() -> type['controller.Sandbox']:

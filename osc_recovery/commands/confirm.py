@@ -37,6 +37,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_accept(parser: argparse.ArgumentParser) -> None:
+    """The option that consents to findings."""
+    parser.add_argument(
+        '--accept',
+        metavar='<finding-code>',
+        action='append',
+        default=[],
+        help='Accept a finding that needs consent, by its code (repeat)',
+    )
+
+
 def ask(name: str, sentence: str, *, assume_yes: bool) -> None:
     """Return when the operator typed ``name``; raise UsageError otherwise.
 

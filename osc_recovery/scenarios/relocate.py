@@ -1,0 +1,158 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""host relocate: the servers of a dead host, moved through the database."""
+
+import dataclasses
+
+from osc_recovery import exceptions
+from osc_recovery.facts import cloud
+from osc_recovery.journal import clock
+from osc_recovery.model import facts
+from osc_recovery.model import plans
+from osc_recovery.model import results
+from osc_recovery.model import runs
+from osc_recovery.planning import choice
+from osc_recovery.planning import relocate as planning
+from osc_recovery.scenarios import environment
+
+SCENARIO = planning.SCENARIO
+
+
+class Relocation:
+    """Relocations of one cloud."""
+
+    def __init__(self, env: environment.Environment) -> None:
+        self._env = env
+
+    def plan(
+        self,
+        host: str,
+        *,
+        targets: tuple[str, ...] = (),
+        servers: tuple[str, ...] = (),
+        keep_power: bool = True,
+        accept: frozenset[str] = frozenset(),
+        concurrency: int | None = None,
+    ) -> plans.Plan:
+        """Read everything and plan; changes nothing.
+
+        Raises UsageError for a host, target or server that is not there.
+        """
+        return self._planned(
+            host,
+            choice.Choice(
+                targets=targets,
+                servers=servers,
+                keep_power=keep_power,
+                accept=accept,
+                concurrency=concurrency,
+            ),
+        )
+
+    def changed(self, plan: plans.Plan) -> dict[str, str]:
+        """The servers that are not as they were, with what differs.
+
+        Raises FactsChanged when the frame differs: the fence, the host,
+        a target, the cell or the schema.
+        """
+        again = self._planned(plan.host, choice.of_plan(plan))
+        if again.blocked or again.fingerprint != plan.fingerprint:
+            raise exceptions.FactsChanged(
+                f'{_difference(plan, again)} since the plan was made: '
+                'nothing was changed. Make a new plan.'
+            )
+        now = {server.uuid: server for server in again.servers}
+        return {
+            old.uuid: reason
+            for old in plan.runnable
+            if (reason := _server_difference(old, now.get(old.uuid)))
+        }
+
+    def begin(self, plan: plans.Plan, run: runs.RunRecord) -> None:
+        """Nothing to record before the first step."""
+
+    def revertible(self, run: runs.RunRecord) -> None:
+        """Only what has not passed the point of no return can be undone."""
+        if run.state is results.RunState.DONE:
+            raise exceptions.UsageError(
+                f'Run {run.id} is done: its servers run on their new hosts '
+                f'and can only be moved again. When {run.host} is back and '
+                'enabled, migrate them: openstack server migrate '
+                f'--live-migration --host {run.host} <server>.'
+            )
+
+    def _planned(self, host: str, wish: choice.Choice) -> plans.Plan:
+        read = cloud.gather(
+            self._env.sources(),
+            host,
+            targets=wish.targets or tuple(set(wish.placement.values())),
+            schema=self._env.schema(),
+            read_at=clock.now(),
+        )
+        wish = dataclasses.replace(
+            wish, servers=_chosen(wish.servers, read.servers, host)
+        )
+        return planning.plan(read, wish, clock.now())
+
+
+def _chosen(
+    wanted: tuple[str, ...], there: tuple[facts.Server, ...], host: str
+) -> tuple[str, ...]:
+    """The uuids of the servers that were named.
+
+    Raises UsageError for a name that no server or more than one has.
+    """
+    return tuple(_one(name, there, host) for name in wanted)
+
+
+def _one(name: str, there: tuple[facts.Server, ...], host: str) -> str:
+    found = [s for s in there if name in (s.uuid, s.name)]
+    if not found:
+        raise exceptions.UsageError(
+            f'Host {host} has no server {name}: see "openstack recovery '
+            f'server list --host {host}".'
+        )
+    if len(found) > 1:
+        uuids = ', '.join(s.uuid for s in found)
+        raise exceptions.UsageError(
+            f'More than one server of host {host} is named {name}: name it '
+            f'by its ID ({uuids}).'
+        )
+    return found[0].uuid
+
+
+def _difference(plan: plans.Plan, again: plans.Plan) -> str:
+    blocking = [f for f in again.findings if f.blocks]
+    if blocking:
+        return f'Host {plan.host}: {blocking[0].code} ({blocking[0].fact})'
+    names = [
+        name
+        for name in again.frame
+        if again.frame[name] != plan.frame.get(name)
+    ]
+    return f'Host {plan.host} has changed ({", ".join(names) or "frame"})'
+
+
+def _server_difference(
+    old: plans.ServerPlan, new: plans.ServerPlan | None
+) -> str:
+    if new is None:
+        return 'the server is no longer on the host'
+    if new.fingerprint == old.fingerprint:
+        return ''
+    names = [
+        name
+        for name, value in new.facts.items()
+        if value != old.facts.get(name)
+    ]
+    return f'differs in {", ".join(names) or "its facts"}'

@@ -1,0 +1,200 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Carries out plans, and goes on with, undoes and shows runs."""
+
+from collections.abc import Callable
+import dataclasses
+import threading
+from typing import Any
+
+from osc_recovery import exceptions
+from osc_recovery.execution import cancel
+from osc_recovery.execution import engine
+from osc_recovery.journal import process
+from osc_recovery.model import codec
+from osc_recovery.model import events
+from osc_recovery.model import plans
+from osc_recovery.model import results
+from osc_recovery.model import runs
+from osc_recovery.model import steps
+from osc_recovery.scenarios import environment
+from osc_recovery.scenarios import fence
+from osc_recovery.scenarios import relocate
+from osc_recovery.scenarios import verify
+from osc_recovery.steps import registry
+
+Listener = Callable[[events.Event], None]
+
+_SCENARIOS: dict[str, Any] = {
+    fence.SCENARIO: fence.Fencing,
+    relocate.SCENARIO: relocate.Relocation,
+}
+
+
+class Runner:
+    """Runs of one cloud, by way of its journal."""
+
+    def __init__(self, env: environment.Environment) -> None:
+        self._env = env
+
+    def start(
+        self, plan: plans.Plan, listener: Listener, *, recheck: bool
+    ) -> results.RunResult:
+        """Carry out a plan.
+
+        With ``recheck`` the facts are read again first: raises FactsChanged
+        when the frame differs, and leaves out the servers that differ.
+        Raises Held when another run has the host.
+        """
+        scenario = _scenario(self._env, plan)
+        changed = scenario.changed(plan) if recheck else {}
+        kept = _without(plan, changed)
+        if not kept.runnable:
+            raise exceptions.FactsChanged(
+                'Every server has changed since the plan was made: make a '
+                'new plan. Nothing was changed.'
+            )
+        journal = self._env.journal
+        run = journal.create_run(
+            plan.scenario, plan.host, codec.encode(kept), process.current()
+        )
+        for left in _left_out(plan, changed):
+            journal.set_server(run.id, left)
+        scenario.begin(plan, run)
+        return self._run(run.id, kept, listener)
+
+    def resume(self, run_id: str, listener: Listener) -> results.RunResult:
+        """Go on with a run whose process is gone, or that was paused."""
+        run = self._env.journal.run(run_id)
+        if run.state is results.RunState.DONE:
+            raise exceptions.NothingToDo(
+                f'Run {run.id} is done: there is nothing to go on with.'
+            )
+        self._env.journal.take_over(run.id, process.current())
+        return self._run(run.id, self.plan_of(run.id), listener)
+
+    def revert(self, run_id: str, listener: Listener) -> results.RunResult:
+        """Undo what can be undone of an unfinished run."""
+        run = self._env.journal.run(run_id)
+        plan = self.plan_of(run.id)
+        _scenario(self._env, plan).revertible(run)
+        self._env.journal.take_over(run.id, process.current())
+        with cancel.on_signals() as stop:
+            return self._engine(plan, listener, stop).undo(run.id, plan)
+
+    def abandon(self, run_id: str) -> None:
+        """Release the lease of a run whose process is gone."""
+        self._env.journal.abandon(self._env.journal.run(run_id).id)
+
+    def runs(self) -> tuple[runs.RunRecord, ...]:
+        """All runs, newest first."""
+        return self._env.journal.runs()
+
+    def plan_of(self, run_id: str) -> plans.Plan:
+        """The plan of a run, as it was started."""
+        return codec.decode(plans.Plan, self._env.journal.run(run_id).plan)
+
+    def records(
+        self, run_id: str
+    ) -> tuple[
+        runs.RunRecord,
+        tuple[results.ServerResult, ...],
+        tuple[steps.StepRecord, ...],
+    ]:
+        """A run with its servers and its steps."""
+        journal = self._env.journal
+        run = journal.run(run_id)
+        return run, journal.servers(run.id), journal.steps(run.id)
+
+    def _run(
+        self, run_id: str, plan: plans.Plan, listener: Listener
+    ) -> results.RunResult:
+        with cancel.on_signals() as stop:
+            done = self._engine(plan, listener, stop).run(run_id, plan)
+        return with_left_out(done, self._env.journal.servers(run_id))
+
+    def _engine(
+        self, plan: plans.Plan, listener: Listener, stop: threading.Event
+    ) -> engine.Engine:
+        env = self._env
+        known: dict[str, steps.Step] = registry.registry(
+            env.cells, env.cinder_db, env.clouds, env.conf.engine
+        )
+        known[verify.VerifyStep.kind] = verify.VerifyStep(env)
+        settings = env.conf.engine
+        return engine.Engine(
+            env.journal,
+            known,
+            engine.Limits(
+                concurrency=plan.parameters.get('concurrency')
+                or settings.concurrency,
+                per_target=settings.per_target,
+                pause_after=settings.pause_after,
+            ),
+            listener,
+            stop,
+        )
+
+
+def with_left_out(
+    done: results.RunResult, known: tuple[results.ServerResult, ...]
+) -> results.RunResult:
+    """The engine's result, with the servers that it was never given."""
+    seen = {server.uuid for server in done.servers}
+    others = tuple(server for server in known if server.uuid not in seen)
+    state = done.state
+    if others and state is results.RunState.DONE:
+        state = results.RunState.PARTLY
+    return dataclasses.replace(
+        done, state=state, servers=(*done.servers, *others)
+    )
+
+
+def _scenario(env: environment.Environment, plan: plans.Plan) -> Any:
+    try:
+        return _SCENARIOS[plan.scenario](env)
+    except KeyError:
+        raise exceptions.UsageError(
+            f'The plan is of a scenario that this version does not know: '
+            f'{plan.scenario}.'
+        ) from None
+
+
+def _without(plan: plans.Plan, changed: dict[str, str]) -> plans.Plan:
+    return dataclasses.replace(
+        plan,
+        servers=tuple(s for s in plan.runnable if s.uuid not in changed),
+    )
+
+
+def _left_out(
+    plan: plans.Plan, changed: dict[str, str]
+) -> list[results.ServerResult]:
+    left = []
+    for server in plan.servers:
+        if server.uuid in changed:
+            message = f'changed-since-plan: {changed[server.uuid]}'
+        elif server.blocked:
+            codes = [f.code for f in server.findings if f.blocks]
+            message = f'blocked: {", ".join(codes)}'
+        else:
+            continue
+        left.append(
+            results.ServerResult(
+                server.uuid,
+                server.name,
+                results.ServerState.LEFT_OUT,
+                message,
+            )
+        )
+    return left
