@@ -26,6 +26,8 @@ class RunState(enum.StrEnum):
     PAUSED = 'paused'
     ABANDONED = 'abandoned'
     UNVERIFIED = 'unverified'
+    #: every server of it was undone because the operator wanted that
+    REVERTED = 'reverted'
 
 
 class ServerState(enum.StrEnum):

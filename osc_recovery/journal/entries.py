@@ -1,0 +1,177 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Rows of steps and servers: what was meant, and what became of it.
+
+Every function works inside the caller's transaction and can be repeated
+when that transaction has to be.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from osc_recovery import exceptions
+from osc_recovery.journal import clock
+from osc_recovery.journal import tables
+from osc_recovery.journal import text
+from osc_recovery.model import codec
+from osc_recovery.model import results
+from osc_recovery.model import steps
+
+Key = tuple[str, str, int]
+
+
+def begin(
+    connection: sa.Connection, key: Key, kind: str, intent: Mapping[str, Any]
+) -> None:
+    """Store what a step is about to do; again when it is tried again."""
+    values = {
+        'kind': kind,
+        'state': steps.StepState.INTENDED.value,
+        'intent': codec.encode(dict(intent)),
+        'outcome': {},
+        'error': '',
+        'started_at': clock.now(),
+        'finished_at': '',
+    }
+    if not _update(connection, key, values):
+        run_id, subject, index = key
+        statement = sa.insert(tables.STEPS).values(
+            run_id=run_id, subject=subject, step_index=index, **values
+        )
+        connection.execute(statement)
+
+
+def remember(
+    connection: sa.Connection, key: Key, values: Mapping[str, Any]
+) -> None:
+    """Add to the intent of a step what its successor would need."""
+    query = sa.select(tables.STEPS.c.intent).where(*_is(key))
+    intent = connection.execute(query.with_for_update()).scalar_one()
+    merged = {**intent, **codec.encode(dict(values))}
+    _update(connection, key, {'intent': merged})
+
+
+def end(
+    connection: sa.Connection,
+    key: Key,
+    state: steps.StepState,
+    outcome: Mapping[str, Any] | None,
+    error: str,
+) -> None:
+    """Store where a step stands; no outcome and no error keep the former.
+
+    Raises RecoveryError when the step was never begun.
+    """
+    values: dict[str, Any] = {'state': state.value}
+    waiting = (steps.StepState.INTENDED, steps.StepState.UNDOING)
+    values['finished_at'] = '' if state in waiting else clock.now()
+    if outcome is not None:
+        values['outcome'] = codec.encode(dict(outcome))
+    if error:
+        values['error'] = text.one_line(error)
+    if not _update(connection, key, values):
+        raise exceptions.RecoveryError(f'step {key} was never begun')
+
+
+def read_steps(
+    connection: sa.Connection, run_id: str, subject: str | None
+) -> tuple[steps.StepRecord, ...]:
+    """The steps of a run, or of one subject of it, in order."""
+    table = tables.STEPS
+    query = sa.select(table).where(table.c.run_id == run_id)
+    if subject is not None:
+        query = query.where(table.c.subject == subject)
+    query = query.order_by(table.c.subject, table.c.step_index)
+    return tuple(_step(row) for row in connection.execute(query))
+
+
+def set_server(
+    connection: sa.Connection, run_id: str, server: results.ServerResult
+) -> None:
+    """Store where a server stands."""
+    table = tables.SERVERS
+    values = {
+        'name': server.name,
+        'state': server.state.value,
+        'message': text.one_line(server.message),
+        'checks': codec.encode(server.checks),
+        'seconds': server.seconds,
+    }
+    update = (
+        sa.update(table)
+        .where(table.c.run_id == run_id, table.c.uuid == server.uuid)
+        .values(**values)
+    )
+    if connection.execute(update).rowcount:
+        return
+    connection.execute(
+        sa.insert(table).values(run_id=run_id, uuid=server.uuid, **values)
+    )
+
+
+def read_servers(
+    connection: sa.Connection, run_id: str
+) -> tuple[results.ServerResult, ...]:
+    """The servers of a run, by name."""
+    table = tables.SERVERS
+    query = (
+        sa.select(table)
+        .where(table.c.run_id == run_id)
+        .order_by(table.c.name, table.c.uuid)
+    )
+    return tuple(_server(row) for row in connection.execute(query))
+
+
+def _is(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
+    run_id, subject, index = key
+    table = tables.STEPS
+    return (
+        table.c.run_id == run_id,
+        table.c.subject == subject,
+        table.c.step_index == index,
+    )
+
+
+def _update(
+    connection: sa.Connection, key: Key, values: Mapping[str, Any]
+) -> bool:
+    statement = sa.update(tables.STEPS).where(*_is(key)).values(**values)
+    return connection.execute(statement).rowcount == 1
+
+
+def _step(row: sa.Row[Any]) -> steps.StepRecord:
+    return steps.StepRecord(
+        run_id=row.run_id,
+        subject=row.subject,
+        index=row.step_index,
+        kind=row.kind,
+        state=steps.StepState(row.state),
+        intent=row.intent,
+        outcome=row.outcome,
+        error=row.error,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+def _server(row: sa.Row[Any]) -> results.ServerResult:
+    return results.ServerResult(
+        uuid=row.uuid,
+        name=row.name,
+        state=results.ServerState(row.state),
+        message=row.message,
+        checks=tuple(codec.decode(results.Check, c) for c in row.checks),
+        seconds=row.seconds,
+    )
