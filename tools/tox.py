@@ -346,7 +346,6 @@ def copy_to_cache(root: pathlib.Path) -> pathlib.Path:
             f'{root} cannot be written, nor can a copy be made in {cache} '
             f'({exc}): set XDG_CACHE_HOME to a directory of your own.'
         ) from exc
-    print(f'{root} cannot be written: using a copy, {copy}', file=sys.stderr)
     return copy
 
 
@@ -367,7 +366,10 @@ def main(arguments: list[str]) -> int:
         return 1
     environment = clean_environment(os.environ)
     try:
-        root = CHECKOUT if is_writable(CHECKOUT) else copy_to_cache(CHECKOUT)
+        root = CHECKOUT
+        if not is_writable(CHECKOUT):
+            root = copy_to_cache(CHECKOUT)
+            print(CHECKOUT, 'cannot be written: using', root, file=sys.stderr)
         python = str(bootstrap(root))
     except BootstrapError as exc:
         print(exc, file=sys.stderr)
