@@ -111,6 +111,7 @@ class Host:
     ``alive_evidence`` names every sign that the host still works, seen
     over two report intervals whatever its state says (design: Dead or
     alive).  ``fence_stale``: it was heard of after the fence was recorded.
+    ``up`` is what nova's service_is_up says, forced_down included.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Host:
     connector_source: str = ''
     instances_shared: bool = False
     server_count: int = 0
+    up: bool | None = None
     unknown: tuple[str, ...] = ()
 
 
