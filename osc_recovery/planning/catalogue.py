@@ -1,0 +1,136 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Every finding code with its weight; doc/source/user/findings.rst."""
+
+from collections.abc import Mapping
+import types
+
+from osc_recovery.model import findings
+
+_BLOCKER = findings.Severity.BLOCKER
+_CONSENT = findings.Severity.CONSENT
+_NOTE = findings.Severity.NOTE
+
+#: about the host that failed, and the plan as a whole
+FRAME: Mapping[str, findings.Severity] = types.MappingProxyType(
+    {
+        'cell-disabled': _BLOCKER,
+        'cell0': _BLOCKER,
+        'dead-longer-than-24h': _NOTE,
+        'facts-unknown': _BLOCKER,
+        'fence-missing': _BLOCKER,
+        'fence-stale': _BLOCKER,
+        'host-alive': _BLOCKER,
+        'host-not-disabled': _NOTE,
+        'host-not-forced-down': _BLOCKER,
+        'hypervisor-unsupported': _BLOCKER,
+        'node-missing': _BLOCKER,
+        'provider-missing': _BLOCKER,
+        'schema-unsupported': _BLOCKER,
+        'service-missing': _BLOCKER,
+        'service-role-missing': _NOTE,
+        'target-left-out': _NOTE,
+        'watcher-silent': _CONSENT,
+    }
+)
+
+#: about one server, wherever it goes
+SERVER: Mapping[str, findings.Severity] = types.MappingProxyType(
+    {
+        'accelerators': _BLOCKER,
+        'allocation-elsewhere': _BLOCKER,
+        'allocation-missing': _BLOCKER,
+        'backend-down': _BLOCKER,
+        'building': _BLOCKER,
+        'cell0': _BLOCKER,
+        'cpu-pinning': _BLOCKER,
+        'cross-cell': _BLOCKER,
+        'database-differs': _BLOCKER,
+        'deleted': _BLOCKER,
+        'deleting': _BLOCKER,
+        'encrypted-volume': _CONSENT,
+        'ephemeral-encryption': _BLOCKER,
+        'error-state': _NOTE,
+        'facts-unknown': _BLOCKER,
+        'hidden': _BLOCKER,
+        'huge-pages': _BLOCKER,
+        'local-disk': _BLOCKER,
+        'locked': _NOTE,
+        'migration-context': _BLOCKER,
+        'migration-in-flight': _BLOCKER,
+        'multi-provider-allocation': _BLOCKER,
+        'multiattach': _NOTE,
+        'node-differs': _BLOCKER,
+        'numa-topology': _BLOCKER,
+        'other-recovery': _BLOCKER,
+        'paused': _CONSENT,
+        'pci-devices': _BLOCKER,
+        'pci-requests': _BLOCKER,
+        'pmem': _BLOCKER,
+        'port-elsewhere': _BLOCKER,
+        'port-resource-request': _BLOCKER,
+        'port-vnic-type': _BLOCKER,
+        'rebuilding': _BLOCKER,
+        'rescued': _BLOCKER,
+        'resized': _BLOCKER,
+        'shares': _BLOCKER,
+        'shelved': _BLOCKER,
+        'shelved-offloaded': _BLOCKER,
+        'soft-deleted': _BLOCKER,
+        'stale-evacuation': _NOTE,
+        'storage-stated': _NOTE,
+        'storage-unproven': _BLOCKER,
+        'suspended': _CONSENT,
+        'task-in-progress': _BLOCKER,
+        'task-pending': _CONSENT,
+        'uefi': _CONSENT,
+        'vgpu': _BLOCKER,
+        'volume-migrating': _BLOCKER,
+        'volume-state': _BLOCKER,
+        'vtpm': _BLOCKER,
+    }
+)
+
+#: about a target, or about a server on a target
+TARGET: Mapping[str, findings.Severity] = types.MappingProxyType(
+    {
+        'connector-unknown': _BLOCKER,
+        'group-policy': _BLOCKER,
+        'no-target': _BLOCKER,
+        'port-binding-left': _BLOCKER,
+        'target-architecture': _BLOCKER,
+        'target-disabled': _BLOCKER,
+        'target-down': _BLOCKER,
+        'target-forced-down': _BLOCKER,
+        'target-hypervisor': _BLOCKER,
+        'target-is-source': _BLOCKER,
+        'target-network': _BLOCKER,
+        'target-node-missing': _BLOCKER,
+        'target-other-cell': _BLOCKER,
+        'target-provider-missing': _BLOCKER,
+        'target-storage': _BLOCKER,
+        'target-too-small': _BLOCKER,
+        'target-traits': _BLOCKER,
+        'target-unknown': _BLOCKER,
+        'zone-pinned': _BLOCKER,
+    }
+)
+
+CODES: Mapping[str, findings.Severity] = types.MappingProxyType(
+    {**FRAME, **SERVER, **TARGET}
+)
+
+
+def finding(code: str, fact: str, remedy: str) -> findings.Finding:
+    """A finding with the weight that its code has; KeyError: no such code."""
+    return findings.Finding(code, CODES[code], fact, remedy)
