@@ -1,0 +1,86 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Lets stock services share SQLite files among threads and processes."""
+
+from typing import Any
+
+from oslo_db.sqlalchemy import enginefacade
+import sqlalchemy
+from sqlalchemy import event
+
+WRITER = 'recovery_sandbox_writer'
+
+
+def install() -> None:
+    """Prepare every engine that oslo.db makes from now on.
+
+    oslo.db begins each transaction with a deferred BEGIN. A transaction
+    that reads and then writes dies at once (SQLITE_BUSY_SNAPSHOT) when
+    somebody else has written in between, whatever the busy timeout. So a
+    writer takes the write lock when it begins.
+    """
+    event.listen(sqlalchemy.engine.Engine, 'connect', _set_pragmas)
+    event.listen(
+        sqlalchemy.engine.Engine,
+        'before_cursor_execute',
+        _begin_immediate,
+        retval=True,
+    )
+    _mark_writers(enginefacade._TransactionFactory)
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:
+    if type(connection).__module__.startswith('sqlite3'):
+        connection.execute('PRAGMA busy_timeout=60000')
+        connection.execute('PRAGMA journal_mode=WAL')
+        connection.execute('PRAGMA synchronous=OFF')
+
+
+def _begin_immediate(
+    conn: Any,
+    _cursor: Any,
+    statement: str,
+    parameters: Any,
+    _context: Any,
+    _executemany: bool,
+) -> tuple[str, Any]:
+    if statement == 'BEGIN' and conn.get_execution_options().get(WRITER):
+        statement = 'BEGIN IMMEDIATE'
+    return statement, parameters
+
+
+def _writer(factory: Any) -> Any:
+    if not factory._started:
+        factory._start()
+    engine = factory._writer_engine
+    if engine.dialect.name != 'sqlite':
+        return engine
+    return engine.execution_options(**{WRITER: True})
+
+
+def _mark_writers(factory_class: Any) -> None:
+    create_connection = factory_class._create_connection
+    create_session = factory_class._create_session
+
+    def connection(self: Any, mode: Any) -> Any:
+        if mode is enginefacade._WRITER:
+            return _writer(self).connect()
+        return create_connection(self, mode)
+
+    def session(self: Any, mode: Any, bind: Any = None) -> Any:
+        if mode is enginefacade._WRITER and bind is None:
+            bind = _writer(self)
+        return create_session(self, mode, bind)
+
+    factory_class._create_connection = connection
+    factory_class._create_session = session

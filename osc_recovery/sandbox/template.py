@@ -1,0 +1,180 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The synced databases, made once and copied into each sandbox.
+
+Nothing in them depends on a sandbox's directory, ports or passwords: those
+are written when a sandbox is made (services/identity.py, services/cells.py).
+"""
+
+from collections.abc import Mapping, Sequence
+import concurrent.futures
+import os
+import pathlib
+import shutil
+import subprocess
+
+from osc_recovery import exceptions
+from osc_recovery.sandbox import environment as environments
+from osc_recovery.sandbox import events
+from osc_recovery.sandbox import library
+from osc_recovery.sandbox import processes
+
+STAGE = 'databases'
+
+# The option that names each project's database, by file under etc/.
+OPTIONS: Mapping[str, Sequence[tuple[str, str]]] = {
+    'keystone': [('database', 'keystone')],
+    'placement': [('placement_database', 'placement')],
+    'glance': [('database', 'glance')],
+    'cinder': [('database', 'cinder')],
+    'neutron': [('database', 'neutron')],
+    'nova': [('database', 'nova_cell'), ('api_database', 'nova_api')],
+}
+
+# Each lane runs beside the others; its commands run in order. All cells
+# have one schema, so it is synced once.
+LANES: Sequence[Sequence[tuple[str, Sequence[str]]]] = (
+    (
+        ('nova', ('nova.cmd.manage', 'api_db', 'sync')),
+        ('nova', ('nova.cmd.manage', 'db', 'sync', '--local_cell')),
+        ('glance', ('glance.cmd.manage', 'db_sync')),
+    ),
+    (
+        ('keystone', ('keystone.cmd.manage', 'db_sync')),
+        ('cinder', ('cinder.cmd.manage', 'db', 'sync')),
+        ('placement', ('placement.cmd.manage', 'db', 'sync')),
+        ('neutron', ()),
+        ('neutron', ('neutron.db.migration.cli', 'stamp', 'heads')),
+    ),
+)
+
+
+def url(directory: pathlib.Path, name: str) -> str:
+    """The URL of a database file."""
+    return f'sqlite:///{directory / name}.db?timeout=60'
+
+
+def key() -> str:
+    """The key of the template that belongs to today's environment."""
+    recipe = pathlib.Path(__file__)
+    schema = recipe.with_name('services') / 'neutron_schema.py'
+    return environments.digest(
+        environments.key(), recipe.read_text(), schema.read_text()
+    )
+
+
+def ensure(
+    cache: pathlib.Path,
+    environment: environments.Environment,
+    marker: str,
+    progress: events.Progress,
+) -> pathlib.Path:
+    """The directory with the cached databases, made when there is none.
+
+    :raises RecoveryError: a synchronisation failed
+    """
+    path = cache / f'databases-{key()}'
+    if path.exists():
+        return path
+    with environments.cache_lock(path):
+        if not path.exists():
+            environments.remove_leftovers(path)
+            work = path.with_name(f'{path.name}.incomplete-{os.getpid()}')
+            _make(work, environment, marker, progress)
+            (work / 'db').rename(path)
+            shutil.rmtree(work)
+    return path
+
+
+def provision(template: pathlib.Path, db: pathlib.Path, names: set[str]) -> None:
+    """Copy the template; ``names`` are the cell databases to make of it."""
+    db.mkdir()
+    for source in template.glob('*.db'):
+        if source.stem == 'nova_cell':
+            for name in sorted(names):
+                shutil.copyfile(source, db / f'{name}.db')
+        else:
+            shutil.copyfile(source, db / source.name)
+
+
+def _make(
+    work: pathlib.Path,
+    environment: environments.Environment,
+    marker: str,
+    progress: events.Progress,
+) -> None:
+    for name in ('db', 'etc', 'log', 'var/tmp'):
+        (work / name).mkdir(parents=True)
+    library.install(work / 'lib')
+    for project, options in OPTIONS.items():
+        text = ''.join(
+            f'[{section}]\nconnection = {url(work / "db", database)}\n'
+            for section, database in options
+        )
+        (work / 'etc' / f'{project}.conf').write_text(text)
+    maker = _Maker(work, environment, marker, progress)
+    with concurrent.futures.ThreadPoolExecutor(len(LANES)) as pool:
+        for result in [pool.submit(maker.lane, lane) for lane in LANES]:
+            result.result()
+
+
+class _Maker:
+    def __init__(
+        self,
+        work: pathlib.Path,
+        environment: environments.Environment,
+        marker: str,
+        progress: events.Progress,
+    ) -> None:
+        self._work = work
+        self._environment = environment
+        self._variables = library.variables(work, marker)
+        self._progress = progress
+        self._done = 0
+
+    def lane(self, steps: Sequence[tuple[str, Sequence[str]]]) -> None:
+        """Run the commands of a lane in order."""
+        for project, arguments in steps:
+            self._run(project, arguments)
+
+    def _run(self, project: str, arguments: Sequence[str]) -> None:
+        total = sum(len(lane) for lane in LANES)
+        text = f"Making {project}'s tables"
+        self._progress(events.Event(STAGE, text, self._done, total))
+        log = self._work / 'log' / f'{project}.log'
+        with log.open('ab') as output:
+            finished = subprocess.run(
+                self._command(project, arguments),
+                env=self._variables,
+                cwd=self._work,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        if finished.returncode:
+            raise exceptions.RecoveryError(
+                f"{project}'s tables could not be made. The end of "
+                f'{log}:\n{processes.tail(log)}'
+            )
+        self._done += 1
+
+    def _command(self, project: str, arguments: Sequence[str]) -> list[str]:
+        python = self._environment.python
+        if not arguments:
+            database = url(self._work / 'db', project)
+            return library.command(python, 'neutron_schema', database)
+        module, *rest = arguments
+        conf = self._work / 'etc' / f'{project}.conf'
+        return library.command(
+            python, 'run', module, '--config-file', conf, *rest
+        )
