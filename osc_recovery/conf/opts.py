@@ -70,7 +70,7 @@ def _file_opts(service: str, files: tuple[str, ...]) -> list[cfg.Opt]:
             'config_dirs',
             default=[],
             help=(
-                'Directories whose *.conf files are read after config_files.'
+                'Directories whose .conf files are read after config_files.'
             ),
         ),
     ]
