@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from osc_recovery.sandbox import controller
     from osc_recovery.scenarios import environment
     from osc_recovery.scenarios import fence
+    from osc_recovery.scenarios import hosts
     from osc_recovery.scenarios import relocate
     from osc_recovery.scenarios import runner
+    from osc_recovery.scenarios import servers
 
 
 class RecoveryClient:
@@ -55,6 +57,18 @@ class RecoveryClient:
                 self.configuration(), self._manager
             )
         return self._environment
+
+    def hosts(self) -> 'hosts.Hosts':
+        """What host list and host show read."""
+        from osc_recovery.scenarios import hosts
+
+        return hosts.Hosts(self.environment())
+
+    def servers(self) -> 'servers.Servers':
+        """What server list and server show read."""
+        from osc_recovery.scenarios import servers
+
+        return servers.Servers(self.environment())
 
     def fencing(self) -> 'fence.Fencing':
         """What host fence does."""

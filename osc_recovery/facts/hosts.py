@@ -13,7 +13,6 @@
 """Joins what nova, placement, neutron, cinder and the journal say of hosts."""
 
 from collections.abc import Collection
-from collections.abc import Iterator
 from collections.abc import Mapping
 import dataclasses
 import datetime
@@ -36,24 +35,32 @@ def gather(
     names: Collection[str] | None = None,
     *,
     neighbours: bool = False,
+    unreadable: list[str] | None = None,
 ) -> Hosts:
     """Hosts as nova's databases and the journal know them.
 
     All hosts, or those named, or (``neighbours``) all of the cells of
     those named.  The number of statements depends on the number of cells
-    alone.  Raises ServiceUnavailable when a cell's database that has to be
-    read cannot.
+    alone.  A cell that cannot be read is named in ``unreadable``; without
+    such a list ServiceUnavailable is raised.
     """
     mapped = origin.api_db.host_cells()
     zones = origin.api_db.zones()
     fences = sources.ask(origin.fences)
-    return tuple(
-        _fenced(host, fences)
-        for cell in _cells(origin, names, mapped)
-        for host in in_cell(origin, cell, zones)
-        if names is None or neighbours or host.name in names
-        if mapped.get(host.name, cell.cell.uuid) == cell.cell.uuid
-    )
+    found: list[facts.Host] = []
+    for cell in _cells(origin, names, mapped):
+        answer = sources.ask(_in_cell, origin, cell, zones)
+        if answer.value is None:
+            if unreadable is None:
+                raise exceptions.ServiceUnavailable(answer.reason)
+            unreadable.append(answer.reason)
+        found.extend(
+            _fenced(host, fences)
+            for host in answer.known(())
+            if names is None or neighbours or host.name in names
+            if mapped.get(host.name, cell.cell.uuid) == cell.cell.uuid
+        )
+    return tuple(found)
 
 
 def deepen(origin: sources.Sources, hosts: Collection[facts.Host]) -> Hosts:
@@ -79,31 +86,62 @@ def deepen(origin: sources.Sources, hosts: Collection[facts.Host]) -> Hosts:
     )
 
 
-def in_cell(
+def with_room(origin: sources.Sources, hosts: Collection[facts.Host]) -> Hosts:
+    """Add their providers to hosts: what they have and what is free."""
+    with sources.asking() as asking:
+        answers = [asking.do(_provider, origin, host) for host in hosts]
+    return tuple(
+        dataclasses.replace(
+            _lacking(host, 'provider', answer.result().reason),
+            provider=answer.result().value,
+        )
+        for host, answer in zip(hosts, answers, strict=True)
+    )
+
+
+def _in_cell(
     origin: sources.Sources,
     cell: nova_cell.NovaCell,
     zones: Mapping[str, str],
-) -> Iterator[facts.Host]:
+) -> Hosts:
     """The compute hosts of one cell: three statements."""
-    services = cell.services()
     nodes: dict[str, list[facts.ComputeNode]] = {}
     for node in cell.compute_nodes():
         nodes.setdefault(node.host, []).append(node)
     counts = cell.server_counts()
-    now = datetime.datetime.now(datetime.UTC)
-    for service in services:
-        own = nodes.get(service.host, [])
-        yield facts.Host(
-            name=service.host,
-            cell=cell.cell,
-            service=service,
-            node=own[0] if len(own) == 1 else None,
-            zone=zones.get(service.host, origin.default_zone),
-            instances_shared=shared(service.host, origin.shared_instances),
-            server_count=counts.get(service.host, 0),
-            up=liveness.is_up(service, now, origin.service_down_time),
-            unknown=_nodes_unknown(own),
+    return tuple(
+        _host(
+            origin,
+            cell.cell,
+            service,
+            nodes.get(service.host, []),
+            zones.get(service.host, origin.default_zone),
+            counts.get(service.host, 0),
         )
+        for service in cell.services()
+    )
+
+
+def _host(
+    origin: sources.Sources,
+    cell: facts.Cell,
+    service: facts.ComputeService,
+    nodes: list[facts.ComputeNode],
+    zone: str,
+    count: int,
+) -> facts.Host:
+    now = datetime.datetime.now(datetime.UTC)
+    return facts.Host(
+        name=service.host,
+        cell=cell,
+        service=service,
+        node=nodes[0] if len(nodes) == 1 else None,
+        zone=zone,
+        instances_shared=shared(service.host, origin.shared_instances),
+        server_count=count,
+        up=liveness.is_up(service, now, origin.service_down_time),
+        unknown=_nodes_unknown(nodes),
+    )
 
 
 def shared(host: str, patterns: Collection[str]) -> bool:

@@ -13,6 +13,7 @@
 """What facts are read from, and the questions that got no answer."""
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from concurrent import futures
@@ -115,3 +116,17 @@ class Asking:
 def missing(fields: tuple[str, ...], reason: str) -> tuple[str, ...]:
     """Entries of an ``unknown`` tuple: ``<field>: <reason>``."""
     return tuple(f'{field}: {reason}' for field in fields)
+
+
+def reasons(unknown: Iterable[str]) -> tuple[str, ...]:
+    """The reasons in ``unknown`` tuples, each once, with what they hide."""
+    fields: dict[str, list[str]] = {}
+    for entry in unknown:
+        field, _, reason = entry.partition(': ')
+        fields.setdefault(reason or field, []).append(field if reason else '')
+    return tuple(
+        f'{", ".join(dict.fromkeys(hidden))} not read: {reason}'
+        if all(hidden)
+        else reason
+        for reason, hidden in fields.items()
+    )

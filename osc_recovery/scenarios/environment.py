@@ -101,15 +101,15 @@ class Environment:
         journal.upgrade()
         return journal
 
-    def sources(self) -> sources.Sources:
+    def sources(self, *, apis: bool = True) -> sources.Sources:
         """What facts are read from; without keystone, the databases alone.
 
         A database that nothing can be read without raises
         ServiceUnavailable.
         """
-        clouds, reason = None, ''
+        clouds, reason = None, 'the APIs were not asked'
         try:
-            clouds = self.clouds
+            clouds = self.clouds if apis else None
         except exceptions.ServiceUnavailable as exc:
             reason = str(exc)
         return sources.Sources(
@@ -123,6 +123,7 @@ class Environment:
             shared_instances=tuple(self.conf.storage.shared_instances),
             connectors_dir=self.conf.storage.connectors_dir,
             report_interval=self.nova.report_interval,
+            service_down_time=self.nova.service_down_time,
             agent_report_interval=self.conf.fencing.agent_report_interval,
         )
 
