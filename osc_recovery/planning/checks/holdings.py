@@ -42,8 +42,7 @@ def allocation_missing(
         yield catalogue.finding(
             'allocation-missing',
             'placement has no allocation for it',
-            'nova-manage placement heal_allocations --instance '
-            f'{server.uuid}',
+            f'nova-manage placement heal_allocations --instance {server.uuid}',
         )
 
 
@@ -110,9 +109,7 @@ def database_differs(
             )
 
 
-CHECKS: tuple[
-    Callable[[facts.Server, facts.CloudFacts], Findings], ...
-] = (
+CHECKS: tuple[Callable[[facts.Server, facts.CloudFacts], Findings], ...] = (
     facts_unknown,
     allocation_missing,
     allocation_elsewhere,

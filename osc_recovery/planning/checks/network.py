@@ -46,13 +46,13 @@ def port_vnic_type(server: facts.Server) -> Findings:
 
 
 def port_elsewhere(server: facts.Server) -> Findings:
-    """A port at a third host: someone else moves this server."""
+    """A port that is not at its server's host: someone else moves it."""
     for port in server.ports:
-        if port.host not in ('', server.host):
+        if port.host != server.host:
             yield catalogue.finding(
                 'port-elsewhere',
-                f'port {port.id} is bound to {port.host}, the server is on '
-                f'{server.host}',
+                f'port {port.id} is bound to {port.host or "no host"}, the '
+                f'server is on {server.host}',
                 'Find out who moved it: openstack port show '
                 f'{port.id} -c binding_host_id -c updated_at',
             )

@@ -167,15 +167,12 @@ def uefi(server: facts.Server, cloud: facts.CloudFacts) -> Findings:
     if server.image_properties.get('hw_firmware_type') == 'uefi':
         yield catalogue.finding(
             'uefi',
-            'image hw_firmware_type=uefi: its NVRAM file is on the dead '
-            'host',
+            'image hw_firmware_type=uefi: its NVRAM file is on the dead host',
             'It boots with empty UEFI variables: --accept uefi',
         )
 
 
-CHECKS: tuple[
-    Callable[[facts.Server, facts.CloudFacts], Findings], ...
-] = (
+CHECKS: tuple[Callable[[facts.Server, facts.CloudFacts], Findings], ...] = (
     storage_unproven,
     storage_stated,
     local_disk,

@@ -155,7 +155,9 @@ def architecture(source: facts.Host, target: facts.Host) -> Findings:
         )
 
 
-def zone_pinned(server: facts.Server, target: facts.Host) -> Findings:
+def zone_pinned(
+    server: facts.Server, cloud: facts.CloudFacts, target: facts.Host
+) -> Findings:
     """request_specs pins the zone that its owner asked for."""
     if server.pinned_zone not in (None, target.zone):
         yield catalogue.finding(
@@ -166,7 +168,9 @@ def zone_pinned(server: facts.Server, target: facts.Host) -> Findings:
         )
 
 
-def traits(server: facts.Server, target: facts.Host) -> Findings:
+def traits(
+    server: facts.Server, cloud: facts.CloudFacts, target: facts.Host
+) -> Findings:
     """Traits that flavor or image require or forbid."""
     have = set(target.provider.traits) if target.provider else set()
     wrong = [
@@ -192,7 +196,9 @@ def required_traits(server: facts.Server) -> dict[str, str]:
     }
 
 
-def connector_unknown(server: facts.Server, target: facts.Host) -> Findings:
+def connector_unknown(
+    server: facts.Server, cloud: facts.CloudFacts, target: facts.Host
+) -> Findings:
     """cinder exports a volume to a connector, not to a name."""
     if not server.volume_mappings:
         return
@@ -211,7 +217,9 @@ def connector_unknown(server: facts.Server, target: facts.Host) -> Findings:
     )
 
 
-def shared_storage(server: facts.Server, target: facts.Host) -> Findings:
+def shared_storage(
+    server: facts.Server, cloud: facts.CloudFacts, target: facts.Host
+) -> Findings:
     """The target must see the files of the source."""
     parts = storage.local_parts(server)
     if parts and not target.instances_shared:
@@ -223,18 +231,27 @@ def shared_storage(server: facts.Server, target: facts.Host) -> Findings:
         )
 
 
-def binding_left(server: facts.Server, target: facts.Host) -> Findings:
-    """A leftover binding makes neutron refuse the new one (409, 500)."""
+def binding_left(
+    server: facts.Server, cloud: facts.CloudFacts, target: facts.Host
+) -> Findings:
+    """A leftover binding: neutron refuses a second one with 409 or 500.
+
+    One for the target is taken over where bindings can be staged; any
+    other would be left beside the new one.
+    """
+    expected = {cloud.source.name}
+    if cloud.stage_bindings:
+        expected.add(target.name)
     for port in server.ports:
-        left = [b for b in port.bindings if b.host == target.name]
-        if left and port.host != target.name:
-            yield catalogue.finding(
-                'port-binding-left',
-                f'port {port.id} has a binding for {target.name} already: '
-                f'{left[0].status}, {left[0].vif_type}',
-                'Left by another move. With the role "service": DELETE '
-                f'/v2.0/ports/{port.id}/bindings/{target.name}',
-            )
+        for binding in port.bindings:
+            if binding.host not in expected:
+                yield catalogue.finding(
+                    'port-binding-left',
+                    f'port {port.id} has a binding for {binding.host}: '
+                    f'{binding.status}, {binding.vif_type}',
+                    'Left by another move. With the role "service": DELETE '
+                    f'/v2.0/ports/{port.id}/bindings/{binding.host}',
+                )
 
 
 def l2_agents(host: facts.Host) -> dict[str, facts.Agent]:
@@ -247,7 +264,7 @@ def l2_agents(host: facts.Host) -> dict[str, facts.Agent]:
 
 
 def network(
-    server: facts.Server, source: facts.Host, target: facts.Host
+    server: facts.Server, cloud: facts.CloudFacts, target: facts.Host
 ) -> Findings:
     """The agent that wired its ports must wire them on the target too."""
     if not server.ports:
@@ -260,7 +277,7 @@ def network(
         )
         return
     there = l2_agents(target)
-    for kind in sorted(l2_agents(source).keys() | there.keys()):
+    for kind in sorted(l2_agents(cloud.source).keys() | there.keys()):
         agent = there.get(kind)
         if agent is None or not agent.alive:
             yield catalogue.finding(
@@ -285,12 +302,15 @@ HOST_CHECKS: tuple[Callable[[facts.Host, facts.Host], Findings], ...] = (
     hypervisor,
     architecture,
 )
-SERVER_CHECKS: tuple[Callable[[facts.Server, facts.Host], Findings], ...] = (
+SERVER_CHECKS: tuple[
+    Callable[[facts.Server, facts.CloudFacts, facts.Host], Findings], ...
+] = (
     zone_pinned,
     traits,
     connector_unknown,
     shared_storage,
     binding_left,
+    network,
 )
 
 
@@ -302,8 +322,9 @@ def check_host(
 
 
 def check_server(
-    server: facts.Server, source: facts.Host, target: facts.Host
+    server: facts.Server, cloud: facts.CloudFacts, target: facts.Host
 ) -> tuple[findings.Finding, ...]:
     """What keeps a host from taking this server, room and groups aside."""
-    found = [f for look in SERVER_CHECKS for f in look(server, target)]
-    return (*found, *network(server, source, target))
+    return tuple(
+        f for look in SERVER_CHECKS for f in look(server, cloud, target)
+    )

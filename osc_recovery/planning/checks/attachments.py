@@ -1,0 +1,89 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Whether nova's mappings and cinder's attachments say the same."""
+
+from collections.abc import Iterator
+
+from osc_recovery.model import facts
+from osc_recovery.model import results
+from osc_recovery.planning import unreadable
+from osc_recovery.planning.checks import expected as expectations
+
+Checks = Iterator[results.Check]
+
+
+def volumes(
+    server: facts.Server, expected: expectations.Expectation
+) -> Checks:
+    """Every volume is attached to the host, once, and mapped so."""
+    reason = unreadable.reason(server, 'volumes')
+    if reason and (server.volume_mappings or expected.volumes):
+        yield results.Check(
+            'volumes', results.Verdict.UNKNOWN, found=reason, where='cinder'
+        )
+        return
+    mapped = {m.volume_id: m for m in server.volume_mappings if m.volume_id}
+    for volume_id in dict.fromkeys((*expected.volumes, *mapped)):
+        mapping = mapped.get(volume_id)
+        where = f'volume {volume_id}'
+        yield expectations.same(
+            'mapping',
+            'there',
+            'missing' if mapping is None else 'there',
+            where,
+        )
+        yield from _volume(server, volume_id, where)
+        if mapping is not None:
+            yield from _mapping(server, mapping, expected, where)
+
+
+def _volume(server: facts.Server, volume_id: str, where: str) -> Checks:
+    volume = server.volume(volume_id)
+    yield expectations.same(
+        'volume status', 'in-use', volume.status if volume else None, where
+    )
+    own = [a for a in server.attachments if a.volume_id == volume_id]
+    yield expectations.same('attachments', 1, len(own), where)
+
+
+def _mapping(
+    server: facts.Server,
+    mapping: facts.Mapping,
+    expected: expectations.Expectation,
+    where: str,
+) -> Checks:
+    device = expected.volumes.get(mapping.volume_id or '', mapping.device_name)
+    yield expectations.same('device', device, mapping.device_name, where)
+    connected = 'there' if mapping.connection_digest else 'missing'
+    yield expectations.same('connection_info', 'there', connected, where)
+    attachment = server.attachment(mapping)
+    found = f'{attachment.id}' if attachment else None
+    yield expectations.same(
+        'attachment', mapping.attachment_id or 'an attachment', found, where
+    )
+    if attachment is None:
+        return
+    yield expectations.same(
+        'attachment status', 'attached', attachment.status, where
+    )
+    yield expectations.same(
+        'attachment volume', mapping.volume_id, attachment.volume_id, where
+    )
+    yield expectations.same(
+        'attached_host', expected.host, attachment.attached_host, where
+    )
+    connector = attachment.connector or {}
+    yield expectations.same(
+        'connector host', expected.host, connector.get('host'), where
+    )
+    yield expectations.same('mountpoint', device, attachment.mountpoint, where)
