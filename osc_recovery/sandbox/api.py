@@ -111,4 +111,3 @@ def wait(
                 f'The sandbox waited {timeout:.0f} s for {what} in vain.'
             )
         pause.wait(interval)
-

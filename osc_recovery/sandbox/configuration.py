@@ -119,7 +119,6 @@ class Configuration:
     def keystone(self) -> Sections:
         """Fernet tokens, cheap password hashes."""
         return {
-            'DEFAULT': {'log_file': self._layout.log / 'keystone.log'},
             'database': self._database('keystone'),
             'fernet_tokens': {'key_repository': self._layout.var / 'fernet'},
             'fernet_receipts': {'key_repository': self._layout.var / 'fernet'},
@@ -131,7 +130,6 @@ class Configuration:
     def placement(self) -> Sections:
         """Nothing unusual."""
         return {
-            'DEFAULT': {'log_file': self._layout.log / 'placement.log'},
             'placement_database': self._database('placement'),
             'api': {'auth_strategy': 'keystone'},
             'keystone_authtoken': self._auth('placement'),
@@ -143,7 +141,6 @@ class Configuration:
         store = 'filesystem_store_datadir'
         return {
             'DEFAULT': {
-                'log_file': self._layout.log / 'glance.log',
                 'enabled_backends': 'fs:file',
                 'worker_self_reference_url': self._url(endpoints.IMAGE),
                 'enabled_import_methods': '[]',
@@ -167,7 +164,6 @@ class Configuration:
             'DEFAULT': {
                 'host': 'controller',
                 'state_path': self._layout.var / 'neutron',
-                'log_file': self._layout.log / 'neutron.log',
                 # Everything that would be sent stays in one process.
                 'transport_url': 'fake://',
                 'core_plugin': 'ml2',
@@ -202,7 +198,6 @@ class Configuration:
                 'host': 'storage',
                 'my_ip': '127.0.0.1',
                 'state_path': var / 'cinder',
-                'log_file': self._layout.log / 'cinder.log',
                 # Everything that is sent stays in one process.
                 'transport_url': 'fake://',
                 'api_paste_config': self._data('cinder/api-paste.ini'),
@@ -263,7 +258,6 @@ class Configuration:
                 'my_ip': '127.0.0.1',
                 'state_path': self._layout.var / 'nova',
                 'instances_path': self._layout.instances,
-                'log_file': self._layout.log / 'nova.log',
                 'transport_url': self.transport_url(cell),
                 'report_interval': REPORT_INTERVAL,
                 'service_down_time': DOWN_TIME,
@@ -306,7 +300,6 @@ class Configuration:
                 'host': name,
                 'my_ip': address_of(number),
                 'state_path': path,
-                'log_file': self._layout.log / f'compute-{name}.log',
             },
             'oslo_concurrency': {'lock_path': path},
         }

@@ -10,118 +10,354 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Makes, describes, changes and deletes a sandbox."""
+"""Makes, finds, describes, breaks and deletes sandboxes."""
 
-import concurrent.futures
-import contextlib
+import dataclasses
 import os
 import pathlib
 import shutil
-import socket
 from typing import Any
 
 from osc_recovery import exceptions
-from osc_recovery.sandbox import api as apis
-from osc_recovery.sandbox import bootstrap
-from osc_recovery.sandbox import client_files
-from osc_recovery.sandbox import configuration as configurations
-from osc_recovery.sandbox import databases
+from osc_recovery.sandbox import creation
 from osc_recovery.sandbox import environment as environments
 from osc_recovery.sandbox import events
-from osc_recovery.sandbox import fleet
+from osc_recovery.sandbox import hub_client
 from osc_recovery.sandbox import layout as layouts
-from osc_recovery.sandbox import library
-from osc_recovery.sandbox import listeners
 from osc_recovery.sandbox import processes
-from osc_recovery.sandbox import seed
 from osc_recovery.sandbox import shape as shapes
 from osc_recovery.sandbox import state as states
 from osc_recovery.sandbox import supervisor as supervisors
-from osc_recovery.sandbox import template
 from osc_recovery.sandbox import topology as topologies
 from osc_recovery.sandbox.services import power
 from osc_recovery.sandbox.services import records
 
+DELETE = "'openstack recovery sandbox delete'"
 
-class Creation:
-    """One attempt to make a sandbox in an empty directory."""
 
-    def __init__(
-        self,
-        layout: layouts.Layout,
-        state: states.State,
-        progress: events.Progress,
-    ) -> None:
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """A sandbox as an operator sees it."""
+
+    directory: str
+    openrc: str
+    clouds_yaml: str
+    recovery_conf: str
+    hosts: tuple[str, ...]
+    hosts_off: tuple[str, ...]
+    servers: int
+    processes: int
+    not_running: tuple[str, ...]
+    memory_mib: int
+    violations: int
+
+
+class Sandbox:
+    """A complete sandbox in a directory."""
+
+    def __init__(self, layout: layouts.Layout, state: states.State) -> None:
         self._layout = layout
         self._state = state
-        self._progress = progress
+        environment = environments.Environment(pathlib.Path(state.environment))
+        self._supervisor = supervisors.Supervisor(layout, environment)
+        self._topology = topologies.Topology(layout, state.shape, environment)
 
-    def run(self) -> None:
-        marker = str(self._layout.directory)
-        cache = layouts.cache_directory()
-        environment = environments.ensure(cache, marker, self._progress)
-        source = template.ensure(cache, environment, marker, self._progress)
-        self._state.environment = str(environment.path)
-        supervisor = supervisors.Supervisor(self._layout, environment)
-        topology = topologies.Topology(
-            self._layout, self._state.shape, environment
+    @classmethod
+    def create(
+        cls,
+        directory: str | os.PathLike[str] | None = None,
+        *,
+        name: str | None = None,
+        hosts: int = 3,
+        servers: int = 10,
+        progress: events.Progress = events.ignore,
+    ) -> 'Sandbox':
+        """Make a sandbox, or find the same one in that directory.
+
+        Without a directory the sandbox has its place in the user's state
+        directory, under its name.
+
+        :param hosts: how many compute hosts
+        :param servers: how many servers the first host starts with
+        :raises UsageError: something else is there
+        :raises RecoveryError: a service failed; its processes are gone, its
+            logs are kept until the sandbox is deleted
+        """
+        layout = _layout(directory, name)
+        state = states.State(
+            shape=shapes.Shape(hosts, servers),
+            creator=processes.Process.of(os.getpid()),
         )
-        with contextlib.ExitStack() as stack:
-            sockets = {
-                service.name: stack.enter_context(
-                    contextlib.closing(listeners.listen())
-                )
-                for service in topology.all()
-                if service.listens
-            }
-            self._state.ports = {
-                name: listeners.port_of(sock) for name, sock in sockets.items()
-            }
-            self._state.write(self._layout.state)
-            self._prepare(source, environment, supervisor)
-            self._start(supervisor, topology, sockets)
-        self._fill()
+        if not _claim(layout, state):
+            return cls._reuse(layout, state.shape, progress)
+        try:
+            creation.Creation(layout, state, progress).run()
+        except BaseException:
+            _kill_all(layout)
+            state.creator = None
+            state.write(layout.state)
+            raise
+        return cls(layout, state)
 
-    def _prepare(self, source, environment, supervisor) -> None:
-        self._progress(events.Event('configuration', 'Writing configuration'))
-        self._layout.make()
-        databases.SqliteDatabases(self._layout.db).provision(
-            source, self._state.shape
+    @classmethod
+    def _reuse(
+        cls,
+        layout: layouts.Layout,
+        shape: shapes.Shape,
+        progress: events.Progress,
+    ) -> 'Sandbox':
+        found = cls.load(layout.directory)
+        if found._state.shape != shape:
+            raise exceptions.UsageError(
+                f'A sandbox of another shape ({found._state.shape.hosts} '
+                f'hosts, {found._state.shape.servers} servers) is in '
+                f'{layout.directory}. Delete it with {DELETE} or choose '
+                'another directory.'
+            )
+        missing = found.describe().not_running
+        if missing:
+            raise exceptions.UsageError(
+                f'The sandbox in {layout.directory} is not whole: '
+                f'{", ".join(missing)} not running. Delete it with {DELETE}.'
+            )
+        text = f'Using the sandbox in {layout.directory}'
+        progress(events.Event('reuse', text))
+        return found
+
+    @classmethod
+    def load(
+        cls,
+        directory: str | os.PathLike[str] | None = None,
+        *,
+        name: str | None = None,
+    ) -> 'Sandbox':
+        """Find a sandbox.
+
+        :raises UsageError: there is none, or it is incomplete
+        """
+        layout = _layout(directory, name)
+        state = states.State.read(layout.state)
+        if state is None:
+            raise exceptions.UsageError(
+                f'There is no sandbox in {layout.directory}. Make one with '
+                "'openstack recovery sandbox create'."
+            )
+        if state.being_made:
+            raise exceptions.UsageError(_being_made(layout, state))
+        if state.status != states.READY:
+            raise exceptions.UsageError(
+                f'The sandbox in {layout.directory} is incomplete: its '
+                f'creation failed or was killed. Delete it with {DELETE}.'
+            )
+        return cls(layout, state)
+
+    @classmethod
+    def delete(
+        cls,
+        directory: str | os.PathLike[str] | None = None,
+        *,
+        name: str | None = None,
+    ) -> None:
+        """Kill every process and remove every file, complete or not.
+
+        :raises NothingToDo: there is no sandbox
+        :raises UsageError: the directory holds something else
+        """
+        layout = _layout(directory, name)
+        state = states.State.read(layout.state)
+        if state is not None and state.being_made:
+            raise exceptions.UsageError(_being_made(layout, state))
+        # Processes first: they may be all that is left.
+        killed = _kill_all(layout)
+        if state is None:
+            if killed:
+                return
+            raise exceptions.NothingToDo(
+                f'There is no sandbox in {layout.directory}.'
+            )
+        _remove(layout)
+
+    @property
+    def directory(self) -> pathlib.Path:
+        """Where everything is."""
+        return self._layout.directory
+
+    @property
+    def openrc(self) -> pathlib.Path:
+        """What a shell sources."""
+        return self._layout.openrc
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names of the compute hosts."""
+        return self._state.shape.host_names
+
+    def describe(self) -> Description:
+        """What there is and how it is."""
+        services = [service.name for service in self._topology.all()]
+        running = {name: self._supervisor.find(name) for name in services}
+        alive = [process for process in running.values() if process]
+        live = power.live_hosts(self._layout.hosts)
+        guests = {uuid for host in self.hosts for uuid in self.guests(host)}
+        return Description(
+            directory=str(self._layout.directory),
+            openrc=str(self._layout.openrc),
+            clouds_yaml=str(self._layout.clouds_yaml),
+            recovery_conf=str(self._layout.recovery_conf),
+            hosts=self.hosts,
+            hosts_off=tuple(host for host in self.hosts if host not in live),
+            servers=len(guests),
+            processes=len(alive),
+            not_running=tuple(n for n, found in running.items() if not found),
+            memory_mib=sum(process.memory for process in alive) // 2**20,
+            violations=len(self.violations()),
         )
-        library.install(self._layout.lib)
-        for host in self._state.shape.host_names:
-            (self._layout.hosts / host).mkdir()
-        configuration = configurations.Configuration(
-            self._layout, self._state, environment
+
+    def guests(self, host: str) -> dict[str, str]:
+        """The guests of a host's hypervisor: server uuid and state.
+
+        The states are running, paused, suspended and shutdown.
+        """
+        found = records.read_guests(self._host(host))
+        return {uuid: guest.state for uuid, guest in found.items()}
+
+    def violations(self) -> list[dict[str, Any]]:
+        """What real hardware would have let happen in silence."""
+        return records.read_violations(self._layout.directory)
+
+    def clear_violations(self) -> None:
+        """Forget them: for a story that shows one on purpose."""
+        path = self._layout.directory / records.VIOLATIONS
+        path.unlink(missing_ok=True)
+
+    def exports(self) -> set[records.Export]:
+        """Which volume the storage array shows to which host."""
+        return records.Exports(self._layout.directory).read()
+
+    def stop_host(self, host: str, *, service_only: bool = False) -> None:
+        """Cut the power of a host, or kill its nova-compute alone.
+
+        Without power its guests are off and its network agent is silent.
+        With ``service_only`` the guests run on.
+
+        :raises NothingToDo: it is so already
+        """
+        path = self._host(host)
+        was_on = power.is_on(path)
+        if not service_only:
+            power.cut(path)
+        killed = self._supervisor.kill(topologies.compute_name(host))
+        if not service_only:
+            records.shut_down_guests(path)
+        if not killed and (service_only or not was_on):
+            raise exceptions.NothingToDo(f'{host} is stopped already.')
+
+    def start_host(self, host: str) -> None:
+        """Give a host its power back and start its nova-compute.
+
+        Returns when nova-compute has initialised itself. The guests stay
+        off until nova starts them.
+
+        :raises NothingToDo: it runs already
+        :raises RecoveryError: nova-compute did not start
+        """
+        path = self._host(host)
+        service = self._topology.compute(host)
+        if self._supervisor.find(service.name) is not None:
+            raise exceptions.NothingToDo(f'{host} runs already.')
+        power.restore(path)
+        self._supervisor.restart(service, None)
+        self._supervisor.wait_for(service, self._state.ports)
+
+    def stop_service(self, name: str) -> None:
+        """Kill a service of the control plane, such as placement."""
+        if not self._supervisor.kill(self._service(name).name):
+            raise exceptions.NothingToDo(f'{name} is stopped already.')
+
+    def start_service(self, name: str) -> None:
+        """Start a service again, where it was, and wait until it works."""
+        service = self._service(name)
+        self._supervisor.restart(service, self._state.ports.get(name))
+        self._supervisor.wait_for(service, self._state.ports)
+
+    def waiting(self, host: str, *, purge: bool = False) -> tuple[str, ...]:
+        """The RPC methods that wait for a host's nova-compute.
+
+        With ``purge`` they are thrown away.
+        """
+        service = self._topology.compute(host)
+        queue = topologies.compute_queue(host)
+        port = self._state.ports[service.hub]
+        return hub_client.inspect(port, queue, purge).methods
+
+    def _host(self, host: str) -> pathlib.Path:
+        if host not in self.hosts:
+            raise exceptions.UsageError(
+                f'The sandbox has no host {host}; it has '
+                f'{", ".join(self.hosts)}.'
+            )
+        return self._layout.hosts / host
+
+    def _service(self, name: str) -> topologies.Service:
+        services = {s.name: s for s in self._topology.all()}
+        if name not in services:
+            raise exceptions.UsageError(
+                f'The sandbox has no service {name}; it has '
+                f'{", ".join(services)}.'
+            )
+        return services[name]
+
+
+def _layout(
+    directory: str | os.PathLike[str] | None, name: str | None
+) -> layouts.Layout:
+    if directory is not None:
+        return layouts.Layout(pathlib.Path(directory))
+    return layouts.Layout(layouts.default_directory(name))
+
+
+def _claim(layout: layouts.Layout, state: states.State) -> bool:
+    """Take an empty directory; False when a sandbox has it.
+
+    :raises UsageError: something else has it
+    """
+    directory = layout.directory
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not layout.state.exists() and any(directory.iterdir()):
+        raise exceptions.UsageError(
+            f'{directory} is not empty and holds no sandbox. Choose another '
+            'directory.'
         )
-        configuration.write()
-        client_files.write(self._layout, self._state)
-        self._progress(events.Event('configuration', 'Writing users and cells'))
-        bootstrap.run(self._layout, self._state, configuration, supervisor)
+    return state.claim(layout.state)
 
-    def _start(self, supervisor, topology, sockets) -> None:
-        first = [*topology.hubs(), *topology.control()]
-        for service in first:
-            self._progress(events.Event('services', f'Starting {service.name}'))
-            supervisor.start(service, sockets.pop(service.name, None))
-        for service in topology.computes():
-            supervisor.start(service)
-        for service in first:
-            if service.http:
-                supervisor.wait_for_http(
-                    service.name, self._state.ports[service.name]
-                )
-                self._progress(events.Event('services', f'{service.name} answers'))
 
-    def _fill(self) -> None:
-        api = apis.Api(self._state, bootstrap.MEMBER)
-        def look():
-            found = api.compute.get('/os-services', params={'binary': 'nova-compute'}).json()['services']
-            up = [s for s in found if s['state'] == 'up']
-            hyper = api.compute.get('/os-hypervisors').json()['hypervisors'] if len(up) == self._state.shape.hosts else []
-            return True if len(hyper) == self._state.shape.hosts else None
-        apis.wait('computes', look)
-        self._progress(events.Event('services', 'computes are up'))
-        seed.Seeder(api, fleet.servers(self._state.shape), self._progress).run()
-        self._state.status = states.READY
-        self._state.write(self._layout.state)
+def _being_made(layout: layouts.Layout, state: states.State) -> str:
+    pid = state.creator.pid if state.creator else '?'
+    return (
+        f'The sandbox in {layout.directory} is being made by process {pid}. '
+        'Wait for it or stop that process.'
+    )
+
+
+def _kill_all(layout: layouts.Layout) -> bool:
+    """Kill every process that was ever started for that directory."""
+    killed = False
+    while found := list(processes.marked(layout.directory)):
+        for process in found:
+            process.kill()
+            killed = True
+    return killed
+
+
+def _remove(layout: layouts.Layout) -> None:
+    # The file that says what this is goes last: a deletion that is killed
+    # can be repeated.
+    for path in layout.directory.iterdir():
+        if path == layout.state:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    layout.state.unlink()
+    layout.directory.rmdir()

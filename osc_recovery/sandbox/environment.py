@@ -106,7 +106,9 @@ def ensure(
     with cache_lock(path):
         if not path.exists():
             remove_leftovers(path)
-            incomplete = path.with_name(f'{path.name}.incomplete-{os.getpid()}')
+            incomplete = path.with_name(
+                f'{path.name}.incomplete-{os.getpid()}'
+            )
             _install(incomplete, marker, progress)
             incomplete.rename(path)
     return Environment(path)
@@ -138,7 +140,7 @@ def _install(
     ]
     environment = {**os.environ, processes.MARKER: marker}
     environment.pop('PYTHONPATH', None)
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 - our own command line
         command,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -14,6 +14,7 @@
 
 from collections.abc import Callable
 import dataclasses
+import threading
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,17 @@ class Event:
 
 
 Progress = Callable[[Event], None]
+
+
+def one_at_a_time(progress: Progress) -> Progress:
+    """The same callback, for a maker with several threads."""
+    lock = threading.Lock()
+
+    def tell(event: Event) -> None:
+        with lock:
+            progress(event)
+
+    return tell
 
 
 def ignore(event: Event) -> None:

@@ -114,26 +114,52 @@ def spawn(
     run: pathlib.Path,
     descriptors: Sequence[int] = (),
 ) -> Process:
-    """Start a process in its own session and write its pid file."""
+    """Start a process in its own session and write its pid file.
+
+    :raises RecoveryError: it cannot be started or died at once
+    """
     with log.open('ab') as output:
-        child = subprocess.Popen(
-            command,
-            env=dict(environment),
-            cwd=run.parent,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=descriptors,
-        )
-    # Popen would reap the child of another test or thread at random and
-    # warn about a child that is meant to outlive it.
+        try:
+            child = subprocess.Popen(  # noqa: S603 - our own command line
+                command,
+                env=dict(environment),
+                cwd=run.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=descriptors,
+            )
+        except OSError as exc:
+            raise exceptions.RecoveryError(
+                f'{name} cannot be started: {exc}'
+            ) from exc
+    # The child is meant to outlive us; Popen would warn about that.
     child.returncode = 0
     process = Process.of(child.pid)
     if process is None:
         raise exceptions.RecoveryError(died(name, log))
     write_pid(run / f'{name}.pid', process)
     return process
+
+
+def run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    log: pathlib.Path,
+    directory: pathlib.Path,
+) -> bool:
+    """Run a short-lived process to its end; returns whether it succeeded."""
+    with log.open('ab') as output:
+        finished = subprocess.run(  # noqa: S603 - our own command line
+            command,
+            env=dict(environment),
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    return finished.returncode == 0
 
 
 def write_pid(path: pathlib.Path, process: Process) -> None:

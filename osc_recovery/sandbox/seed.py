@@ -238,9 +238,7 @@ class Seeder:
             f'/servers/{server_id}/action', json={'os-stop': None}
         )
 
-    def _await_servers(
-        self, status: str, servers: list[fleet.Server]
-    ) -> None:
+    def _await_servers(self, status: str, servers: list[fleet.Server]) -> None:
         wanted = {server.name for server in servers}
         total = len(wanted)
 

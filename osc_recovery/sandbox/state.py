@@ -14,11 +14,13 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 import secrets
 from typing import Any
 
 from osc_recovery import exceptions
+from osc_recovery.sandbox import processes
 from osc_recovery.sandbox import shape as shapes
 
 CREATING = 'creating'
@@ -37,6 +39,7 @@ class State:
 
     shape: shapes.Shape
     status: str = CREATING
+    creator: processes.Process | None = None
     environment: str = ''
     ports: dict[str, int] = dataclasses.field(default_factory=dict)
     admin_password: str = dataclasses.field(
@@ -45,6 +48,28 @@ class State:
     service_password: str = dataclasses.field(
         default_factory=_password, repr=False
     )
+
+    @property
+    def being_made(self) -> bool:
+        """Whether somebody is at work on it right now."""
+        return (
+            self.status == CREATING
+            and self.creator is not None
+            and self.creator.alive
+        )
+
+    def claim(self, path: pathlib.Path) -> bool:
+        """Write the file if there is none; returns whether this was so."""
+        mine = path.with_suffix(f'.{os.getpid()}')
+        self.write(mine)
+        try:
+            # Unlike a rename, a link replaces nothing.
+            os.link(mine, path)
+        except FileExistsError:
+            return False
+        finally:
+            mine.unlink()
+        return True
 
     def write(self, path: pathlib.Path) -> None:
         """Replace the file, readable by its owner only."""
@@ -64,7 +89,12 @@ class State:
             found: dict[str, Any] = json.loads(path.read_text())
             if found.pop('version') != VERSION:
                 raise ValueError('another version')
-            return cls(shape=shapes.Shape(**found.pop('shape')), **found)
+            creator = found.pop('creator')
+            return cls(
+                shape=shapes.Shape(**found.pop('shape')),
+                creator=creator and processes.Process(**creator),
+                **found,
+            )
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError, AttributeError) as exc:

@@ -12,21 +12,23 @@
 
 """Starts and stops the services of one sandbox, and waits for them."""
 
+from collections.abc import Callable, Mapping
 import contextlib
 import http.client
 import pathlib
 import socket
-import subprocess
 import threading
 import time
 
 from osc_recovery import exceptions
 from osc_recovery.sandbox import environment as environments
+from osc_recovery.sandbox import hub_client
 from osc_recovery.sandbox import layout as layouts
 from osc_recovery.sandbox import library
 from osc_recovery.sandbox import listeners
 from osc_recovery.sandbox import processes
 from osc_recovery.sandbox import topology
+from osc_recovery.sandbox.services.hub import Queue
 
 START_TIMEOUT = 120.0
 """Seconds that a service may take to answer for the first time."""
@@ -45,8 +47,8 @@ class Supervisor:
         )
 
     def log_of(self, name: str) -> pathlib.Path:
-        """What the process writes to its standard output and error."""
-        return self._layout.log / f'{name}.out'
+        """The log of a service, with whatever it says before it logs."""
+        return self._layout.log / f'{name}.log'
 
     def run(self, name: str, module: str, *arguments: object) -> None:
         """Run a short-lived module of services/ to its end.
@@ -54,16 +56,9 @@ class Supervisor:
         :raises RecoveryError: it failed
         """
         log = self.log_of(name)
-        with log.open('ab') as output:
-            finished = subprocess.run(
-                library.command(self._environment.python, module, *arguments),
-                env=self._variables,
-                cwd=self._layout.directory,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        if finished.returncode:
+        command = library.command(self._environment.python, module, *arguments)
+        directory = self._layout.directory
+        if not processes.run(command, self._variables, log, directory):
             raise exceptions.RecoveryError(processes.died(name, log))
 
     def start(
@@ -108,35 +103,38 @@ class Supervisor:
         (self._layout.run / f'{name}.pid').unlink(missing_ok=True)
         return process is not None
 
-    def kill_all(self) -> None:
-        """Kill everything that was ever started for the sandbox."""
-        while found := list(processes.marked(self._layout.directory)):
-            for process in found:
-                process.kill()
+    def wait_for(
+        self, service: topology.Service, ports: Mapping[str, int]
+    ) -> None:
+        """Wait until the service does its work.
 
-    def wait_for_http(self, name: str, port: int) -> None:
-        """Wait until the service answers a request, whatever it says.
+        An API answers a request. Another service takes messages from its
+        queue: nova begins to when it has initialised itself and, on a
+        host, reported its resources.
 
+        :param ports: where the services listen, by name
         :raises RecoveryError: it died or took too long
         """
+        queue = service.queue
+        if service.http:
+            port = ports[service.name]
+            self._wait(service.name, lambda: _answers(port))
+        elif queue is not None:
+            port = ports[service.hub]
+            self._wait(service.name, lambda: _consumed(port, queue))
+        else:
+            self.check(service.name)
+
+    def _wait(self, name: str, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_TIMEOUT
-        while time.monotonic() < deadline:
+        pause = threading.Event()
+        while not ready():
             self.check(name)
-            connection = http.client.HTTPConnection(
-                '127.0.0.1', port, timeout=5
-            )
-            try:
-                connection.request('GET', '/')
-                connection.getresponse()
-                return
-            except (OSError, http.client.HTTPException):
-                # Not yet: the request has waited in the backlog.
-                threading.Event().wait(0.1)
-            finally:
-                connection.close()
-        raise exceptions.RecoveryError(
-            processes.died(name, self.log_of(name))
-        )
+            if time.monotonic() > deadline:
+                raise exceptions.RecoveryError(
+                    processes.died(name, self.log_of(name))
+                )
+            pause.wait(0.2)
 
     def check(self, name: str) -> None:
         """Raise RecoveryError when the service does not run."""
@@ -144,3 +142,20 @@ class Supervisor:
             raise exceptions.RecoveryError(
                 processes.died(name, self.log_of(name))
             )
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection('127.0.0.1', port, timeout=5)
+    try:
+        connection.request('GET', '/')
+        connection.getresponse()
+        return True
+    except (OSError, http.client.HTTPException):
+        # Not yet: the request has waited in the socket's backlog.
+        return False
+    finally:
+        connection.close()
+
+
+def _consumed(port: int, queue: Queue) -> bool:
+    return hub_client.inspect(port, queue).consumers > 0

@@ -21,7 +21,6 @@ import concurrent.futures
 import os
 import pathlib
 import shutil
-import subprocess
 
 from osc_recovery import exceptions
 from osc_recovery.sandbox import environment as environments
@@ -96,7 +95,9 @@ def ensure(
     return path
 
 
-def provision(template: pathlib.Path, db: pathlib.Path, names: set[str]) -> None:
+def provision(
+    template: pathlib.Path, db: pathlib.Path, names: set[str]
+) -> None:
     """Copy the template; ``names`` are the cell databases to make of it."""
     db.mkdir()
     for source in template.glob('*.db'):
@@ -152,16 +153,8 @@ class _Maker:
         text = f"Making {project}'s tables"
         self._progress(events.Event(STAGE, text, self._done, total))
         log = self._work / 'log' / f'{project}.log'
-        with log.open('ab') as output:
-            finished = subprocess.run(
-                self._command(project, arguments),
-                env=self._variables,
-                cwd=self._work,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        if finished.returncode:
+        command = self._command(project, arguments)
+        if not processes.run(command, self._variables, log, self._work):
             raise exceptions.RecoveryError(
                 f"{project}'s tables could not be made. The end of "
                 f'{log}:\n{processes.tail(log)}'

@@ -18,14 +18,17 @@ import dataclasses
 from osc_recovery.sandbox import environment as environments
 from osc_recovery.sandbox import layout as layouts
 from osc_recovery.sandbox import shape as shapes
+from osc_recovery.sandbox.services.hub import Queue
+
+EXCHANGE = 'nova'
 
 
 @dataclasses.dataclass(frozen=True)
 class Service:
     """One process.
 
-    ``module`` and ``arguments`` name a module of services/. Where the
-    service listens, ``listens`` says whether it speaks HTTP.
+    ``module`` and ``arguments`` name a module of services/. A service that
+    ``listens`` inherits its socket; one with a ``queue`` takes messages.
     """
 
     name: str
@@ -34,11 +37,18 @@ class Service:
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
     listens: bool = False
     http: bool = False
+    queue: Queue | None = None
+    hub: str = ''
 
 
 def compute_name(host: str) -> str:
     """The name of a host's nova-compute process."""
     return f'compute-{host}'
+
+
+def compute_queue(host: str) -> Queue:
+    """The queue that a host's nova-compute takes its messages from."""
+    return Queue(EXCHANGE, 'compute', host)
 
 
 class Topology:
@@ -92,6 +102,8 @@ class Topology:
                 '--config-file',
                 etc / f'{host}.conf',
             ),
+            queue=compute_queue(host),
+            hub=cell.hub,
         )
 
     def all(self) -> list[Service]:
@@ -137,4 +149,6 @@ class Topology:
             name,
             'nova',
             (name, '--config-file', self._layout.etc / 'nova.conf'),
+            queue=Queue(EXCHANGE, name, None),
+            hub=self._shape.cells[0].hub,
         )

@@ -23,7 +23,7 @@ from typing import Any
 
 os.environ['OS_CINDER_DISABLE_EVENTLET_PATCHING'] = 'true'
 
-from cinder import monkey_patch  # noqa: E402
+from cinder import monkey_patch
 
 monkey_patch.patch()
 

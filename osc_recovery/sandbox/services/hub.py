@@ -63,8 +63,8 @@ class Hub:
 
     def __init__(self) -> None:
         self._clients: dict[str, Client] = {}
-        self._consumers: dict[Queue, list[Consumer]] = (
-            collections.defaultdict(list)
+        self._consumers: dict[Queue, list[Consumer]] = collections.defaultdict(
+            list
         )
         self._waiting: dict[Queue, collections.deque[Message]] = (
             collections.defaultdict(collections.deque)

@@ -285,9 +285,7 @@ class SandboxDriver(fake.FakeDriverWithoutFakeNodes):
     ) -> None:
         """Plug an interface; nothing is kept of it."""
 
-    def detach_interface(
-        self, context: Any, instance: Any, vif: Any
-    ) -> None:
+    def detach_interface(self, context: Any, instance: Any, vif: Any) -> None:
         """Unplug an interface; nothing was kept of it."""
 
     def get_volume_connector(self, instance: Any) -> dict[str, Any]:
