@@ -25,6 +25,7 @@ import typing as ty
 import fixtures
 from sqlalchemy.engine import default
 import testtools
+import urllib3  # noqa: F401  # tries IPv6 with a socket while it is imported
 
 TIMEOUT = 60  # seconds; OS_TEST_TIMEOUT overrides it
 _CLEARED_PREFIXES = ('OS_', 'OSC_RECOVERY_', 'XDG_')
