@@ -81,11 +81,7 @@ def gather(
         ),
         schema=dict(schema or {}),
         read_at=read_at,
-        volume_services=tuple(
-            service
-            for service in backends.known(())
-            if service.name.startswith('cinder-volume')
-        ),
+        volume_services=liveness.of_volumes(backends.known(())),
         unknown=_unknown(origin, backends.reason),
     )
 

@@ -162,7 +162,8 @@ def _cells(
 ) -> list[nova_cell.NovaCell]:
     wanted = {mapped.get(name) for name in names or ()}
     if not wanted or not wanted <= set(origin.cells):
-        return list(origin.cells.values())
+        # cell0 has no hosts
+        return [c for c in origin.cells.values() if not c.cell.is_cell0]
     return [origin.cells[uuid] for uuid in origin.cells if uuid in wanted]
 
 

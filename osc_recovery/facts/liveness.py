@@ -177,6 +177,13 @@ def on_host(
     return tuple(a for a in agents if a.host.split('@')[0] == host)
 
 
+def of_volumes(
+    agents: Collection[facts.Agent],
+) -> tuple[facts.Agent, ...]:
+    """The cinder-volume services among cinder's."""
+    return tuple(a for a in agents if a.name.startswith('cinder-volume'))
+
+
 def agents(
     origin: sources.Sources, host: str
 ) -> sources.Answer[tuple[facts.Agent, ...]]:
