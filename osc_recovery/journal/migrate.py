@@ -44,7 +44,7 @@ def version(connection: sa.Connection) -> str | None:
     """The schema's number, None while there is no schema."""
     if not sa.inspect(connection).has_table(tables.VERSION_TABLE):
         return None
-    column = sa.column('version_num')
+    column: sa.ColumnClause[str] = sa.column('version_num')
     table = sa.table(tables.VERSION_TABLE, column)
     found: str | None = connection.execute(
         sa.select(column).select_from(table)
