@@ -224,7 +224,7 @@ def can_install_pip() -> bool:
         import ensurepip
 
         ensurepip.version()
-    except (ImportError, OSError):
+    except (AttributeError, ImportError, OSError):
         return False
     return True
 
