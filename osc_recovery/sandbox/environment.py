@@ -167,7 +167,9 @@ def _follow(
             output.write(line)
             if line.startswith('Collecting '):
                 collected += 1
-                text = f'Fetching {line.split()[1]}'
+                if collected % 10:
+                    continue
+                text = 'Fetching packages'
             elif line.startswith('Installing collected'):
                 text = 'Installing'
             else:
