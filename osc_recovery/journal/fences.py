@@ -12,6 +12,8 @@
 
 """Rows of fences: on whose word a host counts as dead."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from osc_recovery.journal import clock
@@ -54,16 +56,18 @@ def read(connection: sa.Connection, host: str) -> facts.Fence | None:
         .limit(1)
     )
     row = connection.execute(query).one_or_none()
-    if row is None:
-        return None
-    return facts.Fence(
-        host=row.host,
-        method=row.method,
-        statement=row.statement,
-        operator=row.operator,
-        recorded_at=row.recorded_at,
-        run_id=row.run_id,
+    return None if row is None else _fence(row)
+
+
+def read_all(connection: sa.Connection) -> dict[str, facts.Fence]:
+    """The latest fence of every host, those that were released left out."""
+    table = tables.FENCES
+    query = (
+        sa.select(table)
+        .where(table.c.released_at == '')
+        .order_by(table.c.recorded_at)
     )
+    return {row.host: _fence(row) for row in connection.execute(query)}
 
 
 def release(connection: sa.Connection, host: str) -> None:
@@ -73,4 +77,15 @@ def release(connection: sa.Connection, host: str) -> None:
         sa.update(table)
         .where(table.c.host == host, table.c.released_at == '')
         .values(released_at=clock.now())
+    )
+
+
+def _fence(row: Any) -> facts.Fence:
+    return facts.Fence(
+        host=row.host,
+        method=row.method,
+        statement=row.statement,
+        operator=row.operator,
+        recorded_at=row.recorded_at,
+        run_id=row.run_id,
     )

@@ -254,6 +254,10 @@ class Journal:
         """The latest fence of a host that was not released."""
         return self._read(fences.read, host)
 
+    def fences(self) -> dict[str, facts.Fence]:
+        """The latest fence of every host that has one, by host."""
+        return self._read(fences.read_all)
+
     def release_fence(self, host: str) -> None:
         """End the fences of a host."""
         self._write(fences.release, host)

@@ -118,7 +118,7 @@ class Environment:
             cinder_db=self.cinder_db,
             clouds=clouds,
             no_clouds=reason,
-            fences=self.journal.fences,
+            fences=lambda: self.journal.fences(),
             default_zone=self.nova.default_zone,
             shared_instances=tuple(self.conf.storage.shared_instances),
             connectors_dir=self.conf.storage.connectors_dir,
