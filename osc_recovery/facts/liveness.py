@@ -114,10 +114,7 @@ def read(
     return Reading(
         taken_at=taken_at,
         nova=nova.value,
-        others={
-            f'{agent.name} at {agent.host}': agent.heartbeat
-            for agent in others
-        },
+        others={_label(agent): agent.heartbeat for agent in others},
         claims=any(agent.alive for agent in others),
         unknown=tuple(
             f'{field}: {answer.reason}'
@@ -198,6 +195,13 @@ def volume_services(
     if origin.cinder_db is not None:
         return sources.ask(origin.cinder_db.services)
     return origin.api(lambda clouds: clouds.volume.services())
+
+
+def _label(agent: facts.Agent) -> str:
+    """Its name with its host: the backends of a host share their binary."""
+    if agent.host in agent.name:
+        return agent.name
+    return f'{agent.name} on {agent.host}'
 
 
 def _advanced(before: Reading, after: Reading) -> Iterator[str]:
