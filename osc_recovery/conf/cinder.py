@@ -26,9 +26,13 @@ from osc_recovery.conf import opts
 
 @dataclasses.dataclass(frozen=True)
 class CinderSettings:
-    """cinder.conf, as far as it matters here; the URL may hold a password."""
+    """cinder.conf, as far as it matters here; the URL may hold a password.
+
+    ``service_down_time`` is in seconds.
+    """
 
     database: str = dataclasses.field(repr=False)
+    service_down_time: int
 
 
 def load_cinder(conf: cfg.ConfigOpts) -> CinderSettings:
@@ -44,10 +48,14 @@ def load_cinder(conf: cfg.ConfigOpts) -> CinderSettings:
         )
     read = cfg.ConfigOpts()
     read.register_opts(db_options.database_opts, group='database')
+    read.register_opt(cfg.IntOpt('service_down_time', default=60))
     files.parse(read, found, directories)
     return CinderSettings(
         database=database.with_parameters(
             database.connection(read, 'database'),
             database.parameters(read, 'database'),
-        )
+        ),
+        service_down_time=files.value(
+            read, 'DEFAULT', 'service_down_time', 'a number of seconds'
+        ),
     )

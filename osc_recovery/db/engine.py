@@ -52,6 +52,8 @@ RETRIES = 5
 # each becomes an exception that says the same in one line, masked.
 logging.getLogger('oslo_db').setLevel(logging.CRITICAL)
 
+#: the drivers we install, where a URL names none
+_DRIVERS = {'mysql': 'mysql+pymysql', 'postgresql': 'postgresql+psycopg2'}
 _WRITER = 'osc_recovery_writer'
 _HOST = re.compile(r'[\w.:%-]+')
 
@@ -259,9 +261,9 @@ def _parse(name: str, url: str | sqlalchemy.URL) -> sqlalchemy.URL:
             f'database {name}: its URL holds a wrong host name (special '
             'characters of a password have to be percent-encoded)'
         )
-    if parsed.drivername == 'mysql':
-        return parsed.set(drivername='mysql+pymysql')
-    return parsed
+    return parsed.set(
+        drivername=_DRIVERS.get(parsed.drivername, parsed.drivername)
+    )
 
 
 def _with_timeouts(url: sqlalchemy.URL) -> sqlalchemy.URL:
