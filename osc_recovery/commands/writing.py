@@ -101,8 +101,10 @@ def refuse(plan: plans.Plan) -> None:
         )
     if code is exceptions.ExitCode.BLOCKED:
         found = [f for f in plan.findings if f.blocks]
-        what = f'{found[0].fact} {found[0].remedy}' if found else (
-            'every server is blocked; see the findings above.'
+        what = (
+            f'{found[0].fact} {found[0].remedy}'
+            if found
+            else ('every server is blocked; see the findings above.')
         )
         raise exceptions.Blocked(f'Blocked, nothing was changed: {what}')
 

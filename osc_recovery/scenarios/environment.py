@@ -127,6 +127,16 @@ class Environment:
             agent_report_interval=self.conf.fencing.agent_report_interval,
         )
 
+    def schema(self) -> dict[str, str]:
+        """The tables and columns that are used, for a plan's frame."""
+        databases = [self.api_db, *self.cells.values()]
+        found: dict[str, str] = {}
+        for database in databases:
+            found.update(database.schema.describe())
+        if self.cinder_db is not None:
+            found.update(self.cinder_db.schema.describe())
+        return found
+
     def _session(self) -> Any:
         if self._manager is None:
             raise exceptions.ServiceUnavailable(

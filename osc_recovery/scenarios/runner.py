@@ -20,6 +20,7 @@ from typing import Any
 from osc_recovery import exceptions
 from osc_recovery.execution import cancel
 from osc_recovery.execution import engine
+from osc_recovery.execution import limits
 from osc_recovery.journal import process
 from osc_recovery.model import codec
 from osc_recovery.model import events
@@ -31,6 +32,8 @@ from osc_recovery.scenarios import environment
 from osc_recovery.scenarios import fence
 from osc_recovery.scenarios import relocate
 from osc_recovery.scenarios import verify
+from osc_recovery.reports import run as report
+from osc_recovery.steps import base
 from osc_recovery.steps import registry
 
 Listener = Callable[[events.Event], None]
@@ -89,7 +92,7 @@ class Runner:
         plan = self.plan_of(run.id)
         _scenario(self._env, plan).revertible(run)
         self._env.journal.take_over(run.id, process.current())
-        with cancel.on_signals() as stop:
+        with cancel.interruptible(threading.Event()) as stop:
             return self._engine(plan, listener, stop).undo(run.id, plan)
 
     def abandon(self, run_id: str) -> None:
@@ -104,38 +107,42 @@ class Runner:
         """The plan of a run, as it was started."""
         return codec.decode(plans.Plan, self._env.journal.run(run_id).plan)
 
-    def records(
-        self, run_id: str
-    ) -> tuple[
-        runs.RunRecord,
-        tuple[results.ServerResult, ...],
-        tuple[steps.StepRecord, ...],
-    ]:
-        """A run with its servers and its steps."""
+    def report(self, run_id: str) -> dict[str, Any]:
+        """A run with its servers and steps, in the reports' schema."""
         journal = self._env.journal
         run = journal.run(run_id)
-        return run, journal.servers(run.id), journal.steps(run.id)
+        return report.data(
+            run,
+            self.plan_of(run.id),
+            journal.servers(run.id),
+            journal.steps(run.id),
+        )
 
     def _run(
         self, run_id: str, plan: plans.Plan, listener: Listener
     ) -> results.RunResult:
-        with cancel.on_signals() as stop:
+        with cancel.interruptible(threading.Event()) as stop:
             done = self._engine(plan, listener, stop).run(run_id, plan)
         return with_left_out(done, self._env.journal.servers(run_id))
 
     def _engine(
         self, plan: plans.Plan, listener: Listener, stop: threading.Event
     ) -> engine.Engine:
-        env = self._env
+        env, settings = self._env, self._env.conf.engine
         known: dict[str, steps.Step] = registry.registry(
-            env.cells, env.cinder_db, env.clouds, env.conf.engine
+            env.cells,
+            env.cinder_db,
+            env.clouds,
+            base.Settings(
+                start_timeout=settings.start_timeout,
+                poll_interval=settings.poll_interval,
+            ),
         )
         known[verify.VerifyStep.kind] = verify.VerifyStep(env)
-        settings = env.conf.engine
         return engine.Engine(
             env.journal,
             known,
-            engine.Limits(
+            limits.Limits(
                 concurrency=plan.parameters.get('concurrency')
                 or settings.concurrency,
                 per_target=settings.per_target,

@@ -1,0 +1,78 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The last step of a server: read it back from every service."""
+
+from typing import Any
+
+from osc_recovery import exceptions
+from osc_recovery.facts import servers
+from osc_recovery.model import codec
+from osc_recovery.model import results
+from osc_recovery.model import steps
+from osc_recovery.planning.checks import whole
+from osc_recovery.scenarios import environment
+
+
+class NotWhole(exceptions.Unverified):
+    """A server was worked on and is not as it should be."""
+
+    def __init__(self, checks: tuple[results.Check, ...]) -> None:
+        wrong = whole.wrong(checks)
+        first = wrong[0]
+        more = f' and {len(wrong) - 1} more' if len(wrong) > 1 else ''
+        super().__init__(
+            f'{first.name} ({first.where}) is {first.verdict.value}: '
+            f'expected {first.expected or "an answer"}, '
+            f'found {first.found}{more}'
+        )
+        self.checks = checks
+
+
+class VerifyStep:
+    """Reads a server again and lays it beside what it should be.
+
+    Done means verified: a check that nobody could make is not a check
+    that succeeded.  It changes nothing, so it can be made at any time.
+    """
+
+    kind = 'verify'
+
+    def __init__(self, env: environment.Environment) -> None:
+        self._env = env
+
+    def prepare(self, task: steps.Task) -> dict[str, Any]:
+        """There is nothing to keep."""
+        return {}
+
+    def observe(
+        self, task: steps.Task, intent: dict[str, Any]
+    ) -> steps.Observation:
+        """Looking twice does no harm."""
+        return steps.Observation.SAFE
+
+    def act(self, task: steps.Task, intent: dict[str, Any]) -> dict[str, Any]:
+        """Look; raises NotWhole with every check that was made."""
+        expected = codec.decode(whole.Expectation, task.params)
+        found = servers.gather(self._env.sources(), uuids=[task.subject])
+        if not found:
+            raise exceptions.StepFailed(
+                f'server {task.name} is in no cell any more',
+                cause='server-missing',
+            )
+        checks = whole.check(found[0], expected)
+        if whole.overall(checks) is not results.Verdict.OK:
+            raise NotWhole(checks)
+        return {'checks': codec.encode(list(checks))}
+
+    def undo(self, task: steps.Task, intent: dict[str, Any]) -> None:
+        """There is nothing to take back."""
