@@ -13,6 +13,7 @@
 """Columns that hold more than one value, and warnings beside a table."""
 
 from collections.abc import Iterable
+import datetime
 import logging
 from typing import Any
 
@@ -77,6 +78,16 @@ class Names(columns.FormattableColumn[Any]):
     def machine_readable(self) -> list[str] | None:
         """The names as a list."""
         return None if self._value is None else list(self._value)
+
+
+def when(text: str | None) -> str:
+    """A time in UTC to the second, as a column shows it."""
+    if not text:
+        return ''
+    moment = datetime.datetime.fromisoformat(text)
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(datetime.UTC).replace(tzinfo=None)
+    return moment.isoformat(timespec='seconds')
 
 
 def warn(warnings: Iterable[str]) -> None:

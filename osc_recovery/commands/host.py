@@ -24,6 +24,8 @@ from osc_recovery.commands import writing
 from osc_recovery.model import facts
 
 
+Row = dict[str, Any]
+
 #: resource classes that are shown as free capacity
 RESOURCES = ('VCPU', 'MEMORY_MB', 'DISK_GB')
 
@@ -80,7 +82,9 @@ class ShowHost(base.ShowOne):
         formats.warn(shown.warnings)
         columns = {
             **_of_host(shown.host),
-            'servers': formats.Rows(_servers(shown.servers)),
+            'servers': formats.Rows(
+                _servers((item.server, item.method) for item in shown.servers)
+            ),
             'server_count': len(shown.servers),
             'targets': formats.Rows(_targets(shown.targets)),
             'next_command': shown.next_command,
@@ -89,7 +93,7 @@ class ShowHost(base.ShowOne):
 
 
 def state(host: facts.Host) -> str:
-    """Nova's word, and what contradicts or explains it."""
+    """Nova's word: up or down."""
     return 'up' if host.up else 'down'
 
 
@@ -97,7 +101,9 @@ def fence(host: facts.Host) -> str:
     """Whether a fence is recorded, and whether it still holds."""
     if host.fence is None:
         return ''
-    return 'stale' if host.fence_stale else host.fence.recorded_at
+    return (
+        'stale' if host.fence_stale else formats.when(host.fence.recorded_at)
+    )
 
 
 def _row(host: facts.Host) -> tuple[Any, ...]:
@@ -111,7 +117,7 @@ def _row(host: facts.Host) -> tuple[Any, ...]:
         service.forced_down,
         host.server_count,
         fence(host),
-        service.last_seen_up or '',
+        formats.when(service.last_seen_up),
     )
 
 
@@ -129,7 +135,7 @@ def _of_host(host: facts.Host) -> dict[str, Any]:
         'status': 'disabled' if service.disabled else 'enabled',
         'disabled_reason': service.disabled_reason,
         'forced_down': service.forced_down,
-        'last_seen_up': service.last_seen_up,
+        'last_seen_up': formats.when(service.last_seen_up),
         'fence': formats.Fields(_fence(host)),
         'resource_provider': host.provider.uuid if host.provider else None,
         'capacity': formats.Rows(_capacity(host)),
@@ -147,7 +153,7 @@ def _fence(host: facts.Host) -> dict[str, Any]:
     return {
         'statement': host.fence.statement,
         'operator': host.fence.operator,
-        'recorded_at': host.fence.recorded_at,
+        'recorded_at': formats.when(host.fence.recorded_at),
         'run': host.fence.run_id,
         'stale': host.fence_stale,
     }
@@ -160,7 +166,7 @@ def _connector(host: facts.Host) -> dict[str, Any]:
     return {key: connector[key] for key in shown if connector.get(key)}
 
 
-def _capacity(host: facts.Host) -> list[dict[str, Any]]:
+def _capacity(host: facts.Host) -> list[Row]:
     if host.provider is None:
         return []
     return [
@@ -173,31 +179,32 @@ def _capacity(host: facts.Host) -> list[dict[str, Any]]:
     ]
 
 
-def _agents(agents: Iterable[facts.Agent]) -> list[dict[str, Any]]:
+def _agents(agents: Iterable[facts.Agent]) -> list[Row]:
     return [
         {
             'name': agent.name,
             'host': agent.host,
             'alive': agent.alive,
-            'heartbeat': agent.heartbeat,
+            'heartbeat': formats.when(agent.heartbeat),
         }
         for agent in agents
     ]
 
 
-def _servers(servers: Iterable[facts.Server]) -> list[dict[str, Any]]:
+def _servers(servers: Iterable[tuple[facts.Server, str]]) -> list[Row]:
     return [
         {
             'id': server.uuid,
             'name': server.name,
             'vm_state': server.vm_state,
             'task_state': server.task_state,
+            'method': method,
         }
-        for server in servers
+        for server, method in servers
     ]
 
 
-def _targets(hosts: Iterable[facts.Host]) -> list[dict[str, Any]]:
+def _targets(hosts: Iterable[facts.Host]) -> list[Row]:
     """Hosts in service, with what is free there."""
     return [
         {

@@ -18,11 +18,11 @@ import shlex
 
 from osc_recovery import exceptions
 from osc_recovery.facts import hosts
-from osc_recovery.facts import servers
 from osc_recovery.facts import sources
 from osc_recovery.model import facts
 from osc_recovery.planning.checks import frame
 from osc_recovery.scenarios import environment
+from osc_recovery.scenarios import servers
 
 #: hosts whose free capacity is shown as places for the servers
 MOST_TARGETS = 8
@@ -41,7 +41,7 @@ class Shown:
     """One host, its servers, hosts with room, and what to do next."""
 
     host: facts.Host
-    servers: tuple[facts.Server, ...]
+    servers: tuple[servers.Listed, ...]
     targets: tuple[facts.Host, ...]
     next_command: str
     warnings: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class Hosts:
                 'recovery host list".'
             )
         (host,) = hosts.deepen(origin, found)
-        there = servers.gather(origin, hosts=[name], depth=servers.LISTED)
+        there = servers.listed(origin, [name], {name: host})
         targets = hosts.with_room(origin, _in_service(host, cell))
         return Shown(
             host,

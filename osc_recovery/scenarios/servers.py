@@ -13,6 +13,7 @@
 """server list, server show: what is known of servers; reads only."""
 
 from collections.abc import Iterable
+from collections.abc import Mapping
 import dataclasses
 from typing import Any
 
@@ -119,18 +120,9 @@ class Servers:
                 f'nova knows no compute host {host}: see "openstack '
                 'recovery host list".'
             )
-        found = _all(origin, names, unreadable)
-        backends = liveness.volume_services(origin)
-        listed = tuple(
-            Listed(server, _quick(server, _around(server, places, backends)))
-            for server in found
-        )
-        return Listing(
-            listed,
-            sources.reasons(
-                (*unreadable, *(e for s in found for e in s.unknown))
-            ),
-        )
+        found = listed(origin, names, places, unreadable)
+        unknown = (entry for item in found for entry in item.server.unknown)
+        return Listing(found, sources.reasons((*unreadable, *unknown)))
 
     def show(self, name: str) -> Shown:
         """One server, by uuid, name, instance name or EC2 id.
@@ -163,6 +155,25 @@ class Servers:
         own = [host for host in known if host.name == server.host]
         others = [host for host in known if host.name != server.host]
         return (*hosts.with_room(origin, own), *others)
+
+
+def listed(
+    origin: sources.Sources,
+    names: list[str] | None,
+    places: Mapping[str, facts.Host],
+    unreadable: list[str] | None = None,
+) -> tuple[Listed, ...]:
+    """The servers of some hosts or of all, with what speaks against them.
+
+    ``places`` are the hosts as far as they are known; cells that cannot be
+    read are added to ``unreadable`` when all servers are wanted.
+    """
+    found = _all(origin, names, unreadable if unreadable is not None else [])
+    backends = liveness.volume_services(origin) if found else sources.Answer()
+    return tuple(
+        Listed(server, _quick(server, _around(server, places, backends)))
+        for server in found
+    )
 
 
 def method(found: Iterable[findings.Finding]) -> str:
@@ -219,7 +230,7 @@ def _quick(server: facts.Server, around: facts.CloudFacts) -> Found:
 
 def _around(
     server: facts.Server,
-    places: dict[str, facts.Host],
+    places: Mapping[str, facts.Host],
     backends: sources.Answer[tuple[facts.Agent, ...]],
 ) -> facts.CloudFacts:
     """What the checks of a server want to know of its surroundings."""
