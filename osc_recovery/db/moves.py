@@ -1,0 +1,305 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""Moves a server's row to another host in one transaction, and back.
+
+What a move changes is what nova's evacuation changes (nova/compute/
+manager.py:rebuild_instance, resource_tracker.py:finish_evacuation), plus a
+row of migrations, the tombstone: it makes the source, when it returns,
+destroy its stale copy of the guest (_destroy_evacuated_instances).
+
+Every write locks the rows, compares them with the plan's values and counts
+what it changed; it raises RowMismatch, and has changed nothing, when they
+differ.  Each can be repeated: what it finds done it leaves.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from osc_recovery.db import engine
+from osc_recovery.db import evacuations
+from osc_recovery.db import mappings
+from osc_recovery.db import nova_cell
+from osc_recovery.db import tables
+from osc_recovery.db import times
+from osc_recovery.db import tokens
+from osc_recovery import exceptions
+from osc_recovery.model import steps
+
+Row = dict[str, Any]
+
+#: the columns of instances that a move changes
+CHANGED = (
+    'host',
+    'node',
+    'compute_id',
+    'availability_zone',
+    'vm_state',
+    'power_state',
+    'task_state',
+    'updated_at',
+)
+#: what must still be as planned; neither updated_at nor the heartbeat
+COMPARED = ('host', 'node', 'vm_state', 'task_state')
+STOPPED = 'stopped'
+#: nova.objects.fields.InstancePowerState.SHUTDOWN
+SHUTDOWN = 4
+
+#: the writes of the step that follows a move
+mapping_row = mappings.mapping_row
+repoint_mapping = mappings.repoint_mapping
+set_connection = mappings.set_connection
+
+
+def before_image(
+    cell: nova_cell.NovaCell, uuid: str, source_host: str, target_host: str
+) -> Row:
+    """Everything that a move will change, in JSON's types.
+
+    ``instance`` holds the changed columns, ``tokens`` the console tokens,
+    ``retired`` the evacuation rows on which the target would destroy this
+    guest.  Raises RowMismatch when the server is not on the source.
+    """
+    with cell.reading() as connection:
+        instance = _instance(connection, cell, uuid)
+        if instance['host'] != source_host:
+            raise exceptions.RowMismatch(
+                f'server {uuid} is on {instance["host"]} and no longer on '
+                f'{source_host}; make a new plan'
+            )
+        return {
+            'uuid': uuid,
+            'instance': {
+                **instance,
+                'updated_at': times.to_text(instance['updated_at']),
+            },
+            'tokens': tokens.read(connection, cell.schema, uuid),
+            'retired': evacuations.to_retire(connection, uuid, target_host),
+        }
+
+
+@engine.retrying
+def move(
+    cell: nova_cell.NovaCell, params: Row, before: Row, tombstone: str
+) -> None:
+    """Move the row, stopped, and leave the tombstone with this uuid.
+
+    ``params`` are those of the step ``move``.  Finding the tombstone means
+    that a former try was committed.
+    """
+    uuid, now = before['uuid'], times.now()
+    with cell.writing() as connection:
+        if evacuations.tombstone(connection, tombstone) is not None:
+            return
+        found = _instance(connection, cell, uuid, lock=True)
+        _compare(uuid, found, _planned(params))
+        _same_tokens(
+            uuid,
+            before['tokens'],
+            tokens.read(connection, cell.schema, uuid, lock=True),
+        )
+        target = params['target']['host']
+        retired = evacuations.to_retire(connection, uuid, target, lock=True)
+        if _statuses(retired) != _statuses(before['retired']):
+            raise _changed(uuid, 'it has other evacuations')
+        _update(connection, cell, uuid, _planned(params), _moved_row(params))
+        tokens.delete(connection, before['tokens'])
+        for row in retired:
+            changed = evacuations.set_status(
+                connection, row['id'], row['status'], evacuations.RETIRED, now
+            )
+            _count(uuid, changed)
+        evacuations.insert(connection, cell.schema, uuid, params, tombstone)
+
+
+def moved(
+    cell: nova_cell.NovaCell, params: Row, tombstone: str
+) -> steps.Observation:
+    """Whether a move whose outcome is unknown took place.
+
+    Asks when the tombstone is there and the server is not on the target,
+    or the other way round: somebody else had a hand in it.
+    """
+    target = params['target']['host']
+    with cell.reading() as connection:
+        row = evacuations.tombstone(connection, tombstone)
+        uuid = row['instance_uuid'] if row else params['uuid']
+        found = _find_instance(connection, cell, uuid)
+    there = found is not None and found['host'] == target
+    if row is not None:
+        return steps.Observation.DONE if there else steps.Observation.ASK
+    return steps.Observation.ASK if there else steps.Observation.SAFE
+
+
+@engine.retrying
+def move_back(
+    cell: nova_cell.NovaCell, params: Row, before: Row, tombstone: str
+) -> None:
+    """Bring the before-image back exactly and take the tombstone away.
+
+    Does nothing when no tombstone is there: the move never took place, or
+    was taken back.  Raises RowMismatch when the server has been started or
+    moved since, or the source has returned.
+    """
+    uuid = before['uuid']
+    with cell.writing() as connection:
+        row = evacuations.tombstone(connection, tombstone, lock=True)
+        if row is None:
+            _never_moved(connection, cell, params, uuid)
+            return
+        if row['status'] != evacuations.DONE:
+            raise _changed(uuid, 'its evacuation: the source has returned')
+        arrived = {
+            'host': params['target']['host'],
+            'node': params['target']['node'],
+            'vm_state': STOPPED,
+            'task_state': None,
+        }
+        found = _instance(connection, cell, uuid, lock=True)
+        _compare(uuid, found, arrived)
+        image = dict(before['instance'])
+        image['updated_at'] = times.from_text(image['updated_at'])
+        _update(connection, cell, uuid, arrived, image)
+        tokens.restore(connection, before['tokens'])
+        for old in before['retired']:
+            updated = times.from_text(old['updated_at'])
+            changed = evacuations.set_status(
+                connection,
+                old['id'],
+                evacuations.RETIRED,
+                old['status'],
+                updated,
+            )
+            _count(uuid, changed)
+        _count(uuid, evacuations.delete(connection, tombstone))
+
+
+def _instance(
+    connection: sa.Connection,
+    cell: nova_cell.NovaCell,
+    uuid: str,
+    *,
+    lock: bool = False,
+) -> Row:
+    found = _find_instance(connection, cell, uuid, lock=lock)
+    if found is None:
+        raise exceptions.RowMismatch(
+            f'server {uuid} is not in database {cell.database.name} any '
+            'more; make a new plan'
+        )
+    return found
+
+
+def _find_instance(
+    connection: sa.Connection,
+    cell: nova_cell.NovaCell,
+    uuid: str,
+    *,
+    lock: bool = False,
+) -> Row | None:
+    """The columns that a move changes, or None; deleted rows do not count."""
+    table = tables.instances
+    columns = [c for c in cell.schema.present(table) if c.name in CHANGED]
+    query = sa.select(*columns).where(_is_instance(uuid))
+    if lock:
+        query = query.with_for_update()
+    row = connection.execute(query).mappings().first()
+    return None if row is None else dict(row)
+
+
+def _is_instance(uuid: str) -> sa.ColumnElement[bool]:
+    table = tables.instances
+    return sa.and_(table.c.uuid == uuid, table.c.deleted == 0)
+
+
+def _planned(params: Row) -> Row:
+    return {
+        'host': params['source']['host'],
+        'node': params['source']['node'],
+        'vm_state': params['vm_state'],
+        'task_state': params['task_state'],
+    }
+
+
+def _moved_row(params: Row) -> Row:
+    target = params['target']
+    return {
+        'host': target['host'],
+        'node': target['node'],
+        'compute_id': target.get('compute_id'),
+        'availability_zone': target['zone'],
+        'vm_state': STOPPED,
+        'power_state': SHUTDOWN,
+        'task_state': None,
+        'updated_at': times.now(),
+    }
+
+
+def _update(
+    connection: sa.Connection,
+    cell: nova_cell.NovaCell,
+    uuid: str,
+    expected: Row,
+    values: Row,
+) -> None:
+    table = tables.instances
+    statement = sa.update(table).where(_is_instance(uuid))
+    for name, value in expected.items():
+        # "== None" becomes IS NULL
+        statement = statement.where(table.c[name] == value)
+    result = connection.execute(
+        statement.values(cell.schema.values(table, values))
+    )
+    _count(uuid, result.rowcount)
+
+
+def _compare(uuid: str, found: Row, expected: Row) -> None:
+    for name in COMPARED:
+        if found[name] != expected[name]:
+            raise _changed(
+                uuid, f'its {name} is {found[name]} and not {expected[name]}'
+            )
+
+
+def _same_tokens(uuid: str, known: list[Row], found: list[Row]) -> None:
+    """A token that nobody recorded could not be brought back."""
+    ids = {row['id'] for row in known}
+    if any(row['id'] not in ids for row in found):
+        raise _changed(uuid, 'it has a new console token')
+
+
+def _never_moved(
+    connection: sa.Connection,
+    cell: nova_cell.NovaCell,
+    params: Row,
+    uuid: str,
+) -> None:
+    found = _find_instance(connection, cell, uuid)
+    if found is not None and found['host'] == params['target']['host']:
+        raise _changed(uuid, 'it is on the target without our tombstone')
+
+
+def _statuses(rows: list[Row]) -> list[tuple[int, str]]:
+    return [(row['id'], row['status']) for row in rows]
+
+
+def _count(uuid: str, rows: int) -> None:
+    if rows != 1:
+        raise _changed(uuid, f'{rows} rows were changed instead of one')
+
+
+def _changed(uuid: str, what: str) -> exceptions.RowMismatch:
+    return exceptions.RowMismatch(
+        f'server {uuid} has changed since the plan: {what}'
+    )
