@@ -132,5 +132,10 @@ CODES: Mapping[str, findings.Severity] = types.MappingProxyType(
 
 
 def finding(code: str, fact: str, remedy: str) -> findings.Finding:
-    """A finding with the weight that its code has; KeyError: no such code."""
-    return findings.Finding(code, CODES[code], fact, remedy)
+    """A finding with the weight that its code has.
+
+    The fact becomes a sentence; a remedy that is a command stays as it is,
+    to be pasted.  Raises KeyError for a code that is not listed.
+    """
+    sentence = fact if fact.endswith('.') else f'{fact}.'
+    return findings.Finding(code, CODES[code], sentence, remedy)

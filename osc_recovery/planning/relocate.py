@@ -160,7 +160,7 @@ def _left_out(spread: targets.Spread, choice: choices.Choice) -> Found:
         catalogue.finding(
             'target-left-out',
             f'{host} takes no server: '
-            + '; '.join(f'{f.code}: {f.fact}' for f in unfit),
+            + ' '.join(f'{f.code}: {f.fact}' for f in unfit),
             unfit[0].remedy,
         )
         for host in dict.fromkeys(choice.targets)

@@ -205,10 +205,10 @@ def merged(refusals: Refusals) -> Found:
 
 
 def _facts(same: list[findings.Finding]) -> str:
-    texts = list(dict.fromkeys(finding.fact for finding in same))
+    texts = list(dict.fromkeys(finding.fact.rstrip('.') for finding in same))
     shown = '; '.join(texts[:_SHOWN])
     more = len(texts) - _SHOWN
-    return f'{shown}; and {more} more' if more > 0 else shown
+    return f'{shown}; and {more} more.' if more > 0 else f'{shown}.'
 
 
 def _units(moving: tuple[facts.Server, ...]) -> list[_Unit]:
