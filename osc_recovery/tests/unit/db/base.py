@@ -23,6 +23,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import sqlite3
 from typing import Any
 import uuid as uuid_module
@@ -38,6 +39,8 @@ from osc_recovery.tests.unit import base
 DATA = pathlib.Path(base.__file__).parent / 'data'
 NEWEST = 'nova-main-34-2026.2'
 CELL = facts.Cell('883c6d82-075c-41cd-aee3-0732e8e64474', 'cell1')
+
+_SECONDS = re.compile(r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d')
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -71,7 +74,11 @@ class DatabaseTestCase(base.TestCase):
         """
         path = os.path.join(self.directory, f'{name}{next(self._numbers)}.db')
         with contextlib.closing(sqlite3.connect(path)) as connection:
-            connection.executescript(schema_file(schema).read_text())
+            connection.execute('PRAGMA synchronous=OFF')
+            connection.execute('PRAGMA journal_mode=WAL')
+            connection.executescript(
+                f'BEGIN; {schema_file(schema).read_text()} COMMIT;'
+            )
             for tables in inserts:
                 for table, values in tables.items():
                     for row in values:
@@ -124,8 +131,15 @@ def insert(
     marks = ', '.join('?' * len(names))
     connection.execute(
         f'INSERT INTO {table} ({columns}) VALUES ({marks})',
-        [row[name] for name in names],
+        [_as_stored(row[name]) for name in names],
     )
+
+
+def _as_stored(value: Any) -> Any:
+    """A time of MariaDB's as SQLAlchemy stores it in SQLite."""
+    if isinstance(value, str) and _SECONDS.fullmatch(value):
+        return f'{value}.000000'
+    return value
 
 
 def copies(tables: Rows, count: int) -> Rows:
