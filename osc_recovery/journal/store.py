@@ -53,6 +53,10 @@ class JournalError(exceptions.ServiceUnavailable):
     """The journal cannot be read or written."""
 
 
+class _Taken(JournalError):
+    """A row with that key is there already."""
+
+
 class Journal:
     """The journal at a database URL; safe to use from several threads.
 
@@ -105,7 +109,7 @@ class Journal:
             )
             try:
                 self._write(rows.insert, run)
-            except db_exception.DBDuplicateEntry:
+            except _Taken:
                 # The id is taken, or somebody took the lease this very
                 # moment, which the next round sees.
                 continue
@@ -310,5 +314,7 @@ def _calling(work: Callable[..., T], *args: Any) -> T:
         return engine.retrying(work)(*args)
     except _REFUSALS:
         raise
+    except db_exception.DBDuplicateEntry as exc:
+        raise _Taken('The journal has this entry already.') from exc
     except exceptions.RecoveryError as exc:
         raise JournalError(f'The journal does not work: {exc}') from exc
