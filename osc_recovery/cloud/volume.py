@@ -111,11 +111,11 @@ class Volume:
         return rows
 
     def services(self) -> tuple[facts.Agent, ...]:
-        """cinder's services; ``host`` is host@backend where there is one."""
+        """cinder's services: binary@host, and host or host@backend."""
         body = self._get('/os-services', 'list its services')
         return tuple(
             facts.Agent(
-                name=row['binary'],
+                name=f'{row["binary"]}@{row["host"]}',
                 host=row['host'],
                 heartbeat=row.get('updated_at'),
                 alive=row.get('state') == 'up',

@@ -114,7 +114,7 @@ class TestVolume(base.CloudTestCase):
         )
         self.assertEqual(
             facts.Agent(
-                name='cinder-volume',
+                name='cinder-volume@cinder1@fake',
                 host='cinder1@fake',
                 heartbeat='2026-11-22T15:57:08.000000',
                 alive=True,

@@ -1,0 +1,94 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Forces a dead host's service down, then disables it."""
+
+from typing import Any
+
+from osc_recovery import exceptions
+from osc_recovery.cloud import session
+from osc_recovery.model import steps
+from osc_recovery.steps import base
+
+
+class _Service(base.ForwardOnly):
+    """A change of one nova-compute service; params: service (its uuid)."""
+
+    def __init__(self, clouds: session.Clouds) -> None:
+        self._clouds = clouds
+
+    def _read(self, task: steps.Task) -> dict[str, Any]:
+        for service in self._clouds.compute.services():
+            if service['id'] == task.params['service']:
+                return service
+        raise exceptions.RowMismatch(
+            f'nova does not list the nova-compute service of {task.name} '
+            f'any more; look at "openstack compute service list"'
+        )
+
+
+class Down(_Service):
+    """Tell nova that the host is dead, without waiting for its heartbeat.
+
+    It comes first: the API of a service that is disabled but up still
+    counts it as alive (guide: Recover from a failed compute node).
+    """
+
+    kind = 'fence-down'
+
+    def prepare(self, task: steps.Task) -> dict[str, Any]:
+        """Note the state before, for the report."""
+        return {'forced_down': bool(self._read(task)['forced_down'])}
+
+    def observe(
+        self, task: steps.Task, intent: dict[str, Any]
+    ) -> steps.Observation:
+        """Done when it is forced down."""
+        if self._read(task)['forced_down']:
+            return steps.Observation.DONE
+        return steps.Observation.SAFE
+
+    def act(self, task: steps.Task, intent: dict[str, Any]) -> dict[str, Any]:
+        """Force it down (PUT os-services, 2.53)."""
+        self._clouds.compute.force_down(task.params['service'], True)
+        return {}
+
+
+class Disable(_Service):
+    """Keep nova's scheduler from the host; params: service, reason."""
+
+    kind = 'fence-disable'
+
+    def prepare(self, task: steps.Task) -> dict[str, Any]:
+        """Note the state before, for the report."""
+        found = self._read(task)
+        return {
+            'status': found['status'],
+            'disabled_reason': found['disabled_reason'],
+        }
+
+    def observe(
+        self, task: steps.Task, intent: dict[str, Any]
+    ) -> steps.Observation:
+        """Done when it is disabled with our reason."""
+        found = self._read(task)
+        wanted = ('disabled', task.params['reason'])
+        if (found['status'], found['disabled_reason']) == wanted:
+            return steps.Observation.DONE
+        return steps.Observation.SAFE
+
+    def act(self, task: steps.Task, intent: dict[str, Any]) -> dict[str, Any]:
+        """Disable it, with a reason that stock commands show."""
+        self._clouds.compute.disable(
+            task.params['service'], task.params['reason']
+        )
+        return {}

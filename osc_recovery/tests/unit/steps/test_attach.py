@@ -1,0 +1,198 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Moving an attachment, and back, from wherever it stands."""
+
+import json
+from typing import Any, ClassVar
+
+from osc_recovery import exceptions
+from osc_recovery.cloud import errors
+from osc_recovery.model import steps
+from osc_recovery.steps import attach
+from osc_recovery.tests.unit.steps import base
+from osc_recovery.tests.unit.steps import fakes
+
+_PARAMS: dict[str, Any] = {
+    'cell': fakes.CELL,
+    'mapping': 88,
+    'volume': fakes.VOLUME,
+    'attachment': fakes.OLD,
+    'device': '/dev/sda',
+    'connector': fakes.connector(fakes.TARGET),
+    'connection_digest': fakes.digest(fakes.stored(fakes.OLD, fakes.SOURCE)),
+    'source_connector': fakes.connector(fakes.SOURCE, '/dev/sda'),
+}
+
+
+class TestAttach(base.RoundTrip):
+    params = _PARAMS
+    changes = (
+        'create_attachment',
+        'repoint_mapping',
+        'delete_attachment',
+        'update_attachment',
+        'set_connection',
+        'complete_attachment',
+    )
+
+    def make(self, world: Any) -> steps.Step:
+        return attach.Attach(world.cells, world.volume, world)
+
+    def test_everything_names_the_target(self) -> None:
+        world = self.clean()
+        (row,) = world.volume.rows.values()
+        self.assertEqual(
+            fakes.connector(fakes.TARGET, '/dev/sda'), row.connector
+        )
+        self.assertEqual('attached', row.status)
+        self.assertEqual({fakes.TARGET}, world.volume.exports)
+        self.assertEqual(
+            fakes.stored('new-1', fakes.TARGET),
+            world.cell.mapping['connection_info'],
+        )
+        self.assertEqual('new-1', world.cell.mapping['attachment_id'])
+
+    def test_old_one_stays_while_it_can(self) -> None:
+        """Undone before its deletion, the attachment is the same one."""
+        for position in range(6):
+            world = self.world()
+            task, died = self.run_to(world, position)
+            self.assertTrue(died)
+            self.make(world).undo(task, dict(world.intent))
+            self.assertEqual([fakes.OLD], list(world.volume.rows))
+
+    def test_secrets_stay_out_of_the_journal(self) -> None:
+        world = self.world()
+        step, task = self.prepared(world, self.make, self.params)
+        outcome = step.act(task, world.intent)
+        step.undo(task, world.intent)
+        self.assertIn(fakes.SECRET, world.cell.mapping['connection_info'])
+        self.assertNotIn(fakes.SECRET, json.dumps([world.intent, outcome]))
+
+
+class TestMultiattach(TestAttach):
+    """nova's flag in connection_info is kept."""
+
+    def world(self) -> fakes.World:
+        world = fakes.World()
+        world.volume.multiattach = True
+        text = world.cell.mapping['connection_info']
+        info = {**json.loads(text), 'multiattach': True}
+        world.cell.mapping['connection_info'] = json.dumps(info)
+        return world
+
+    params: ClassVar[dict[str, Any]] = {
+        **_PARAMS,
+        'connection_digest': fakes.digest(
+            json.dumps(
+                {
+                    **json.loads(fakes.stored(fakes.OLD, fakes.SOURCE)),
+                    'multiattach': True,
+                }
+            )
+        ),
+    }
+
+    def test_everything_names_the_target(self) -> None:
+        info = json.loads(self.clean().cell.mapping['connection_info'])
+        self.assertIs(True, info['multiattach'])
+
+
+class TestWithoutCinderDatabase(TestAttach):
+    """The API tells what is needed."""
+
+    def make(self, world: Any) -> steps.Step:
+        return attach.Attach(world.cells, None, world)
+
+
+class TestRefusals(base.StepTestCase):
+    """What stops it."""
+
+    def make(self, world: Any) -> steps.Step:
+        return attach.Attach(world.cells, world.volume, world)
+
+    def test_changed_since_plan(self) -> None:
+        def deleted(world: fakes.World) -> None:
+            world.cell.mapping['deleted'] = True
+
+        def other_attachment(world: fakes.World) -> None:
+            world.cell.mapping['attachment_id'] = 'other'
+
+        def other_connection(world: fakes.World) -> None:
+            world.cell.mapping['connection_info'] = '{}'
+
+        def no_attachment(world: fakes.World) -> None:
+            world.volume.rows.clear()
+
+        def other_connector(world: fakes.World) -> None:
+            world.volume.rows[fakes.OLD].connector = {'host': 'x'}
+
+        for change in (
+            deleted,
+            other_attachment,
+            other_connection,
+            no_attachment,
+            other_connector,
+        ):
+            world = fakes.World()
+            change(world)
+            error = self.assertRaises(
+                exceptions.RowMismatch,
+                self.make(world).prepare,
+                world.task(**_PARAMS),
+            )
+            self.assertEqual('changed-since-plan', error.cause)
+
+    def test_unknown_attachment_on_the_way(self) -> None:
+        world = fakes.World()
+        step, task = self.prepared(world, self.make, _PARAMS)
+        world.cell.mapping['attachment_id'] = 'other'
+        self.assertEqual(
+            steps.Observation.ASK, step.observe(task, world.intent)
+        )
+        for change in (step.act, step.undo):
+            self.assertRaises(
+                exceptions.RowMismatch, change, task, world.intent
+            )
+        self.assertEqual('other', world.cell.mapping['attachment_id'])
+
+    def test_array_fails(self) -> None:
+        """cinder cannot export to the target: the source has it again."""
+        world = fakes.World()
+        before = world.image()
+        step, task = self.prepared(world, self.make, _PARAMS)
+        world.failing['update_attachment'] = errors.unavailable(
+            'volume', 'connect', 'it answered 500'
+        )
+        error = self.assertRaises(
+            exceptions.StepFailed, step.act, task, world.intent
+        )
+        self.assertEqual('volume-unavailable', error.cause)
+        world.volume.rows['new-1'].status = 'error_attaching'
+        error = self.assertRaises(
+            exceptions.StepFailed, step.act, task, world.intent
+        )
+        self.assertEqual('volume-error', error.cause)
+        world.failing.clear()
+        step.undo(task, world.intent)
+        self.assertEqual(before, world.image())
+
+    def test_no_connection_info(self) -> None:
+        world = fakes.World()
+        step, task = self.prepared(world, self.make, _PARAMS)
+        world.volume.rows = {'new-1': fakes.Attachment('attaching')}
+        world.intent['new'] = 'new-1'
+        error = self.assertRaises(
+            exceptions.StepFailed, step.act, task, world.intent
+        )
+        self.assertIn('attachment show new-1', str(error))
