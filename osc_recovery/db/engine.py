@@ -27,6 +27,7 @@ import re
 import sqlite3
 import threading
 from typing import Any, TypeVar
+from urllib import parse
 
 from oslo_db import api as oslo_api
 from oslo_db import exception as oslo_exc
@@ -55,6 +56,17 @@ logging.getLogger('oslo_db').setLevel(logging.CRITICAL)
 #: the drivers we install, where a URL names none
 _DRIVERS = {'mysql': 'mysql+pymysql', 'postgresql': 'postgresql+psycopg2'}
 _WRITER = 'osc_recovery_writer'
+#: what drivers raise when they connect: PyMySQL a RuntimeError when the
+#: server's authentication needs another package, all a TypeError when the
+#: URL has parameters that they do not know
+_CONNECT_ERRORS = (
+    oslo_exc.DBError,
+    sa_exc.SQLAlchemyError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 _HOST = re.compile(r'[\w.:%-]+')
 
 
@@ -157,7 +169,7 @@ class Database:
         self._check_file()
         try:
             connection = self.engine.connect()
-        except (oslo_exc.DBError, sa_exc.SQLAlchemyError) as exc:
+        except _CONNECT_ERRORS as exc:
             raise exceptions.ServiceUnavailable(
                 self._message('cannot be reached', exc)
             ) from None
@@ -182,6 +194,8 @@ class Database:
                 self._message('broke the connection', exc)
             ) from None
         except (oslo_exc.DBError, sa_exc.SQLAlchemyError) as exc:
+            if _is_busy(exc):
+                raise Contended(self._message('is locked', exc)) from None
             raise exceptions.RecoveryError(
                 self._message('refused a statement', exc)
             ) from None
@@ -278,6 +292,12 @@ def _with_timeouts(url: sqlalchemy.URL) -> sqlalchemy.URL:
     return url.update_query_dict(missing)
 
 
+def _is_busy(exc: Exception) -> bool:
+    """Whether SQLite gave up waiting for a lock; oslo.db does not tell."""
+    code = getattr(getattr(exc, 'orig', None), 'sqlite_errorcode', None)
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def _set_busy_timeout(connection: Any, _record: Any) -> None:
     connection.execute(f'PRAGMA busy_timeout={BUSY_TIMEOUT}')
 
@@ -299,8 +319,10 @@ def _begin_immediate(
 
 
 def _masked(text: str, password: Any) -> str:
-    hidden = str(password) if password else ''
-    if hidden:
-        text = text.replace(hidden, '***')
+    """A driver's words without the password, however it is written."""
+    plain = str(password or '')
+    for hidden in (plain, parse.quote_plus(plain), parse.quote(plain, '')):
+        if hidden:
+            text = text.replace(hidden, '***')
     masked: str = strutils.mask_password(text)
     return masked
