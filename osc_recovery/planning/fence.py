@@ -62,7 +62,7 @@ def plan(
             [host.name, host.cell.uuid, host.service.uuid]
         ),
         findings=_findings(host, accept),
-        servers=() if fenced(host) else (_frame_of(host),),
+        servers=() if fenced(host) else (_frame_of(host, operator),),
     )
 
 
@@ -114,7 +114,8 @@ def _watchers_missing(cloud: facts.CloudFacts) -> frame.Findings:
         )
 
 
-def _frame_of(host: facts.Host) -> plans.ServerPlan:
+def _frame_of(host: facts.Host, operator: str) -> plans.ServerPlan:
+    service = host.service.uuid
     return plans.ServerPlan(
         uuid=host.name,
         name=host.name,
@@ -122,8 +123,12 @@ def _frame_of(host: facts.Host) -> plans.ServerPlan:
         method='fence',
         start=False,
         steps=(
-            steps.StepSpec('fence-down', {'service': host.service.uuid}),
-            steps.StepSpec('fence-disable', {'service': host.service.uuid}),
+            steps.StepSpec('fence-down', {'service': service}, final=True),
+            steps.StepSpec(
+                'fence-disable',
+                {'service': service, 'operator': operator},
+                final=True,
+            ),
         ),
         findings=(),
         fingerprint='',

@@ -91,8 +91,8 @@ def text(plan: plans.Plan, width: int = tables.WIDTH) -> str:
                 width,
             ),
             tables.table_of(
-                'Capacity, before -> after',
-                ('Host', 'Resource', 'Free'),
+                'Capacity of the targets',
+                ('Host', 'Resource', 'Used, before -> after', 'Of'),
                 _capacity_rows(plan.capacity),
                 width,
             ),
@@ -111,7 +111,8 @@ def summary(plan: plans.Plan) -> str:
     """One sentence: how many servers can be worked on, and how many not."""
     runnable, total = len(plan.runnable), len(plan.servers)
     if plan.blocked:
-        codes = ', '.join(f.code for f in plan.findings if f.blocks)
+        found = dict.fromkeys(f.code for f in plan.findings if f.blocks)
+        codes = ', '.join(found)
         return f'Blocked: {codes}. None of {total} servers can be worked on.'
     if not total:
         return f'There is nothing to work on at {plan.host}.'
@@ -178,5 +179,5 @@ def _capacity_rows(capacity: dict[str, Any]) -> Iterable[tuple[object, ...]]:
             continue
         for name, room in sorted(classes.items()):
             if isinstance(room, dict):
-                before, after = room.get('before'), room.get('after')
-                yield host, name, f'{before} -> {after}'
+                used, after = room.get('used'), room.get('after')
+                yield host, name, f'{used} -> {after}', room.get('total')

@@ -151,6 +151,12 @@ class Environment:
             self._manager.auth_ref
         except Exception as exc:
             raise exceptions.ServiceUnavailable(
-                f'keystone gave no token: {exc}'.splitlines()[0]
+                f'keystone gave no token: {_brief(exc)}'
             ) from exc
         return self._manager.session
+
+
+def _brief(exc: Exception) -> str:
+    """One line, without the layers that urllib3 wraps a cause in."""
+    lines = str(exc).splitlines() or [type(exc).__name__]
+    return lines[0].partition(': HTTP')[0]

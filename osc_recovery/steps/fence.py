@@ -64,7 +64,7 @@ class Down(_Service):
 
 
 class Disable(_Service):
-    """Keep nova's scheduler from the host; params: service, reason."""
+    """Keep nova's scheduler from the host; params: service, operator."""
 
     kind = 'fence-disable'
 
@@ -81,14 +81,17 @@ class Disable(_Service):
     ) -> steps.Observation:
         """Done when it is disabled with our reason."""
         found = self._read(task)
-        wanted = ('disabled', task.params['reason'])
+        wanted = ('disabled', _reason(task))
         if (found['status'], found['disabled_reason']) == wanted:
             return steps.Observation.DONE
         return steps.Observation.SAFE
 
     def act(self, task: steps.Task, intent: dict[str, Any]) -> dict[str, Any]:
         """Disable it, with a reason that stock commands show."""
-        self._clouds.compute.disable(
-            task.params['service'], task.params['reason']
-        )
+        self._clouds.compute.disable(task.params['service'], _reason(task))
         return {}
+
+
+def _reason(task: steps.Task) -> str:
+    """What ``openstack compute service list --long`` shows: run and who."""
+    return f'osc-recovery {task.run_id} {task.params["operator"]}'
