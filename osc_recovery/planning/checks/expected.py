@@ -25,9 +25,10 @@ from osc_recovery.model import results
 class Expectation:
     """A server as it should be, in JSON's types.
 
-    ``volumes`` are devices by volume, ``came_from`` is the host that has
-    to destroy its old copy; ``locked`` None leaves the lock unchecked, for
-    verification runs before the lock is taken off.
+    ``volumes`` are devices by volume; ``came_from`` is the host that has
+    to destroy its old copy, ``tombstones`` how many rows of migrations
+    tell of moves from there to here; ``locked`` None leaves the lock
+    unchecked, for verification runs before the lock is taken off.
     """
 
     host: str
@@ -42,6 +43,7 @@ class Expectation:
     ports: tuple[str, ...] = ()
     volumes: dict[str, str | None] = dataclasses.field(default_factory=dict)
     came_from: str | None = None
+    tombstones: int = 0
     locked: bool | None = None
 
 
@@ -60,8 +62,22 @@ def relocated(
         vm_state='active' if running else 'stopped',
         running=running,
         came_from=source.name,
+        tombstones=1 + len(moves(server, source.name, target.name)),
         locked=True if server.locked else None,
     )
+
+
+def moves(
+    server: facts.Server, source: str, target: str
+) -> tuple[facts.Migration, ...]:
+    """The evacuations of a server from one host to another, oldest first."""
+    found = (
+        row
+        for row in server.migrations
+        if row.type == 'evacuation'
+        and (row.source_host, row.dest_host) == (source, target)
+    )
+    return tuple(sorted(found, key=lambda row: row.id))
 
 
 def in_place(server: facts.Server, host: facts.Host) -> Expectation:

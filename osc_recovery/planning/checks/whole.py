@@ -108,17 +108,12 @@ def tombstones(server: facts.Server, expected: Expectation) -> Checks:
     )
     if expected.came_from is None:
         return
-    found = [
-        row.status
-        for row in server.migrations
-        if row.type == 'evacuation'
-        and row.source_host == expected.came_from
-        and row.dest_host == expected.host
-    ]
+    found = expectations.moves(server, expected.came_from, expected.host)
+    new = found[-1] if len(found) >= expected.tombstones > 0 else None
     yield expectations.one_of(
         'tombstone',
         ('done', 'completed'),
-        found[-1] if found else None,
+        new.status if new is not None else None,
         'migrations',
     )
 

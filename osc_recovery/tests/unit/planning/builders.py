@@ -40,7 +40,7 @@ def load(name: str) -> Any:
 
 
 def server(
-    name: str = 'image-backed', state: str = 'before', **changes: Any
+    name: str = 'image-backed', state: str = 'before', /, **changes: Any
 ) -> facts.Server:
     """A recorded server, with some fields changed."""
     data = load(name)[state]
