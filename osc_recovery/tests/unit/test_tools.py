@@ -15,6 +15,7 @@
 import importlib.util
 import os
 import pathlib
+import re
 import sys
 import textwrap
 import types
@@ -250,6 +251,14 @@ class ConstraintsTestCase(base.TestCase):
 
     def _write(self, name: str, text: str) -> None:
         (self.home / name).write_text(textwrap.dedent(text))
+
+    def test_every_requirement_is_pinned(self) -> None:
+        root = TOOLS.parent
+        pins = (root / 'constraints.txt').read_text('utf-8').replace('_', '-')
+        for line in update_constraints.read_requirements(root):
+            name = re.split(r'[^\w.-]', line)[0].replace('_', '-')
+            with self.subTest(name):
+                tox.read_pin(pins, name)
 
     def test_pins(self) -> None:
         names = (('b', '2'), ('A', '1'))
