@@ -20,6 +20,7 @@ from oslo_config import cfg
 
 from osc_recovery.conf import files
 from osc_recovery.conf import opts
+from osc_recovery import exceptions
 
 ENVIRONMENT = 'OSC_RECOVERY_CONFIG'
 SYSTEM_FILE = '/etc/osc-recovery/recovery.conf'
@@ -43,8 +44,18 @@ def load(path: str | None = None) -> cfg.ConfigOpts:
     files.parse(conf, chosen)
     for group, options in opts.GROUPS:
         for option in options:
-            files.value(conf, group.name, option.dest, repr(option.type))
+            _check(conf, group.name, option)
     return conf
+
+
+def _check(conf: cfg.ConfigOpts, group: str, option: cfg.Opt) -> None:
+    needed = repr(option.type)
+    value = files.value(conf, group, option.dest, needed)
+    if value is None and option.default is not None:
+        raise exceptions.ConfigError(
+            f'{files.where(conf, group, option.dest)} is empty: {needed} is '
+            'needed'
+        )
 
 
 def default_files() -> Iterator[str]:

@@ -83,15 +83,15 @@ def value(
             if group == 'DEFAULT':
                 return conf[option]
             return conf[group][option]
-        except cfg.NoSuchOptError as exc:
+        except (cfg.NoSuchOptError, cfg.NoSuchGroupError) as exc:
             # The name may be a piece of a password with a bare dollar sign.
-            if not _register(conf, group, exc.opt_name):
+            if not _register(conf, group, exc):
                 raise exceptions.ConfigError(
                     f'{where(conf, group, option)} refers with "$" to an '
                     'option that these files do not set (a dollar sign '
                     'itself is written "$$")'
                 ) from None
-        except (cfg.Error, ValueError):
+        except (cfg.Error, ValueError, RecursionError):
             hint = f': {needed} is needed' if needed else ''
             raise exceptions.ConfigError(
                 f'{where(conf, group, option)} has a wrong value{hint}'
@@ -134,14 +134,23 @@ def _malformed(exc: cfg.ConfigFileParseError) -> str:
     return f'{exc.config_file}{place}: the configuration file is malformed'
 
 
-def _register(conf: cfg.ConfigOpts, group: str, name: str) -> bool:
-    """Register an option that a ``$name`` asks for; False if not set.
+def _register(
+    conf: cfg.ConfigOpts,
+    group: str,
+    exc: cfg.NoSuchOptError | cfg.NoSuchGroupError,
+) -> bool:
+    """Register what a ``$name`` asks for; False if it is not set.
 
     oslo.config substitutes registered options only, and a service registers
     hundreds; here the files tell which of them matter.
     """
-    section, _, option = name.rpartition('.')
     sections = _sections(conf)
+    if isinstance(exc, cfg.NoSuchGroupError):
+        known = exc.group_name in sections
+        if known:
+            conf.register_group(cfg.OptGroup(exc.group_name))
+        return known
+    section, _, option = exc.opt_name.rpartition('.')
     for candidate in (section,) if section else (group, 'DEFAULT'):
         if option in sections.get(candidate, {}):
             conf.register_opt(

@@ -46,7 +46,7 @@ class NovaSettings:
     ``database`` is the reading file's own [database]/connection, which
     fills the templates of cell_mappings; ``connection_parameters`` go with
     every cell's URL (nova/db/main/api.py:_get_db_conf).  The report
-    interval is in seconds.
+    interval and the down time are in seconds.
     """
 
     api_database: str = dataclasses.field(repr=False)
@@ -56,7 +56,9 @@ class NovaSettings:
     default_zone: str
     instance_name_template: str
     service_down_time: int
-    _conf: cfg.ConfigOpts = dataclasses.field(repr=False, compare=False)
+    _conf: cfg.ConfigOpts | None = dataclasses.field(
+        default=None, repr=False, compare=False
+    )
 
     def service_auth(self) -> session.Session | None:
         """A session with the credentials of nova's service user.
@@ -65,6 +67,8 @@ class NovaSettings:
         port bindings.  None when nova.conf has no such credentials; raises
         ConfigError when they are incomplete.
         """
+        if self._conf is None:
+            return None
         for section in SERVICE_SECTIONS:
             made = _session(self._conf, section)
             if made is not None:
