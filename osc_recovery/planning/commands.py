@@ -128,7 +128,7 @@ def _fence_down(host: str, params: Params) -> Lines:
 
 def _fence_disable(host: str, params: Params) -> Lines:
     yield 'nova GET /os-services?binary=nova-compute'
-    reason = params.get('reason', '<reason>')
+    reason = f'osc-recovery <run> {params["operator"]}'
     body = text.json({'status': 'disabled', 'disabled_reason': reason})
     yield f'nova PUT /os-services/{params["service"]} {body}'
 

@@ -20,6 +20,8 @@ from osc_recovery.model import facts
 from osc_recovery.model import findings
 from osc_recovery.planning import catalogue
 
+#: Fields that say whether others still hear the host.
+WATCHERS = ('agents', 'volume_services')
 _DAY = datetime.timedelta(hours=24)
 
 #: nova's capability supports_evacuate is False for these drivers, so a
@@ -39,14 +41,27 @@ def fence_command(host: str) -> str:
 
 def facts_unknown(cloud: facts.CloudFacts) -> Findings:
     """A service that the whole plan needs did not answer."""
-    for what in (*cloud.unknown, *cloud.source.unknown):
-        if what.startswith('connector'):
-            continue  # nothing is attached to the failed host
-        yield catalogue.finding(
-            'facts-unknown',
-            f'could not be read: {what}',
-            'Bring that service back and plan again.',
-        )
+    for what in _unknown(cloud):
+        # nothing gets attached to the failed host
+        if not what.startswith((*WATCHERS, 'connector')):
+            yield catalogue.finding(
+                'facts-unknown',
+                f'could not be read: {what}',
+                'Bring that service back and plan again.',
+            )
+
+
+def watcher_silent(cloud: facts.CloudFacts) -> Findings:
+    """Who could have contradicted a statement, but was not heard."""
+    for what in _unknown(cloud):
+        if what.startswith(WATCHERS):
+            yield catalogue.finding(
+                'watcher-silent',
+                f'could not be asked whether it still hears '
+                f'{cloud.source.name}: {what}',
+                'Bring the service back to have its word as well, or go '
+                'without: --accept watcher-silent',
+            )
 
 
 def service_missing(cloud: facts.CloudFacts) -> Findings:
@@ -210,6 +225,7 @@ def service_role_missing(cloud: facts.CloudFacts) -> Findings:
 
 CHECKS: tuple[Callable[[facts.CloudFacts], Findings], ...] = (
     facts_unknown,
+    watcher_silent,
     service_missing,
     node_missing,
     provider_missing,
@@ -229,6 +245,10 @@ CHECKS: tuple[Callable[[facts.CloudFacts], Findings], ...] = (
 def check(cloud: facts.CloudFacts) -> tuple[findings.Finding, ...]:
     """All findings about the failed host and the plan as a whole."""
     return tuple(found for look in CHECKS for found in look(cloud))
+
+
+def _unknown(cloud: facts.CloudFacts) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*cloud.unknown, *cloud.source.unknown)))
 
 
 def moment(text: str | None) -> datetime.datetime | None:

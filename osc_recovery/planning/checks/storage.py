@@ -78,6 +78,14 @@ def local_disk(server: facts.Server, cloud: facts.CloudFacts) -> Findings:
 
 def backend_down(server: facts.Server, cloud: facts.CloudFacts) -> Findings:
     """cinder-volume has to make the target's connection."""
+    silent = [w for w in cloud.unknown if w.startswith('volume_services')]
+    if server.volume_mappings and silent:
+        yield catalogue.finding(
+            'facts-unknown',
+            f'could not be read: {silent[0]}',
+            'Bring cinder back and plan again.',
+        )
+        return
     alive = {a.host for a in cloud.volume_services if a.alive}
     hosts = {v.service_host for v in server.volumes if v.service_host}
     for host in sorted({h.partition('#')[0] for h in hosts} - alive):

@@ -18,6 +18,7 @@ from osc_recovery.model import plans
 from osc_recovery.model import steps
 from osc_recovery.planning import choice as choices
 from osc_recovery.planning import commands
+from osc_recovery.planning import fence
 from osc_recovery.planning import relocate
 from osc_recovery.planning import text
 from osc_recovery.steps import registry
@@ -114,6 +115,20 @@ class TestDescribe(base.TestCase):
 
         self.assertTrue([x for x in sent if text.MASK in x])
         self.assertFalse([x for x in sent if 'chap' in x])
+
+    def test_a_fence(self) -> None:
+        host = builders.host('kvm1')
+        service = host.service.uuid
+        sent = lines(fence.plan(host, 'BMC says off', 'ops', 'now'))
+
+        self.assertEqual(
+            [
+                f'nova PUT /os-services/{service} {{"forced_down": true}}',
+                f'nova PUT /os-services/{service} {{"status": "disabled", '
+                '"disabled_reason": "osc-recovery <run> ops"}',
+            ],
+            [line for line in sent if ' GET ' not in line],
+        )
 
     def test_every_kind_of_step_has_its_words(self) -> None:
         known = set(registry.registry({}, None, mock.Mock(), mock.MagicMock()))

@@ -26,12 +26,26 @@ FRAME = (
         'placement answered 503',
     ),
     making.Case(
-        'neutron silent',
+        'no token',
         'facts-unknown',
+        making.change(making.one(), unknown=('keystone gave no token',)),
+        'keystone gave no token',
+    ),
+    making.Case(
+        'neutron silent about the host',
+        'watcher-silent',
+        making.source(unknown=('agents: neutron did not answer',)),
+        'still hears kvm1: agents: neutron did not answer',
+        '--accept watcher-silent',
+    ),
+    making.Case(
+        'cinder silent about the host, and no volumes',
+        'watcher-silent',
         making.change(
-            making.one(), unknown=('agents: neutron did not answer',)
+            making.one('stopped'),
+            unknown=('volume_services: cinder did not answer',),
         ),
-        'neutron did not answer',
+        also=('storage-stated',),
     ),
     making.Case(
         'no service row', 'service-missing', making.service(uuid=''), 'on kvm1'

@@ -36,6 +36,14 @@ HOLDINGS = (
         remedy='Bring cinder back',
     ),
     making.Case(
+        "cinder's services silent",
+        'facts-unknown',
+        making.change(making.one(), unknown=('volume_services: no answer',)),
+        'volume_services: no answer',
+        'Bring cinder back',
+        also=('watcher-silent',),
+    ),
+    making.Case(
         'no allocation',
         'allocation-missing',
         making.held(),
