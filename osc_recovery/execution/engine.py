@@ -163,6 +163,10 @@ class _Run:
                 result = _first(server, self._plan.blocked)
                 new.append(result)
             self._results[server.uuid] = result
+        # Those that the run was told about and the plan has not: they were
+        # left out before it was started, and count.
+        others = known.keys() - self._results.keys()
+        self._results |= {uuid: known[uuid] for uuid in sorted(others)}
         journal.set_servers(run_id, new)
         journal.set_state(run_id, results.RunState.RUNNING)
         self._context.tell(

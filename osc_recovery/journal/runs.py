@@ -101,9 +101,9 @@ def find(connection: sa.Connection, run_id: str) -> model.RunRecord:
 
 
 def read_all(connection: sa.Connection) -> tuple[model.RunRecord, ...]:
-    """All runs, the oldest first, without their plans."""
+    """All runs, the newest first, without their plans."""
     query = sa.select(*_LIGHT).order_by(
-        tables.RUNS.c.created_at, tables.RUNS.c.id
+        tables.RUNS.c.created_at.desc(), tables.RUNS.c.id
     )
     return tuple(_run(row) for row in connection.execute(query))
 

@@ -122,7 +122,7 @@ class Journal:
         return self._read(rows.find, run_id)
 
     def runs(self) -> tuple[run_model.RunRecord, ...]:
-        """All runs, the oldest first, without their plans."""
+        """All runs, the newest first, without their plans."""
         return self._read(rows.read_all)
 
     def take_over(

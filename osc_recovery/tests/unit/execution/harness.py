@@ -42,6 +42,7 @@ from osc_recovery.model import events
 from osc_recovery.model import plans
 from osc_recovery.model import results
 from osc_recovery.model import steps
+from osc_recovery.tests.unit.journal import fixtures
 
 CHILD_DEADLINE = 30  # seconds until a child that hangs is killed
 
@@ -138,7 +139,7 @@ class Rig:
         bounds: limits.Limits | None = None,
     ) -> None:
         self.plan = plan
-        self.url = f'sqlite:///{directory}/journal.db'
+        self.url = fixtures.make(directory / 'journal.db')
         self.bounds = bounds or limits.Limits()
         self._registry = registry
         self._directory = directory

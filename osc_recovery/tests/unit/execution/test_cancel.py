@@ -26,6 +26,7 @@ from osc_recovery.model import steps
 from osc_recovery.tests.unit import base
 from osc_recovery.tests.unit.execution import fakes
 from osc_recovery.tests.unit.execution import harness
+from osc_recovery.tests.unit.journal import fixtures
 
 
 class SignalTestCase(base.TestCase):
@@ -33,6 +34,7 @@ class SignalTestCase(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.useFixture(fixtures.Unsynced())
         self.gate = self.home / 'gate'
         gates = {'make': str(self.gate)}
         world = self.home / 'world'
@@ -78,6 +80,7 @@ class SignalTestCase(base.TestCase):
         for path in list(self.home.iterdir()):
             if path.is_file():
                 path.unlink()
+        fixtures.make(self.home / 'journal.db')
         self.world = fakes.World(self.home / 'world')
 
     def _check(self, ended: harness.Ended) -> None:

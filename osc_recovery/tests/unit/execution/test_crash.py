@@ -29,13 +29,19 @@ from osc_recovery.model import steps
 from osc_recovery.tests.unit import base
 from osc_recovery.tests.unit.execution import fakes
 from osc_recovery.tests.unit.execution import harness
+from osc_recovery.tests.unit.journal import fixtures as journal_fixtures
 
 #: acts that must not happen twice for one server, whatever happens
 _ONCE = ('made', 'sent')
+_BACKWARD = (crash.BEFORE_UNDO, crash.AFTER_UNDO)
 
 
 class CrashCase(base.TestCase):
     """What kill tests have in common: a rig and a world per case."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(journal_fixtures.Unsynced())
 
     def rig(
         self, name: str, plan: plans.Plan
@@ -88,12 +94,30 @@ class ForwardTestCase(CrashCase):
         missing = harness.kinds_without_kill(kinds, self.boundaries)
         self.assertEqual({'forgotten'}, missing)
 
-    def test_kill_everywhere(self) -> None:
-        self.assertGreater(len(self.boundaries), 40)
-        for boundary in self.boundaries:
-            if boundary.subject != 'uuid-a':
-                # The other server is the one that is under way meanwhile.
-                continue
+    def test_kill_in_set(self) -> None:
+        self._kill_in('set', 4)
+
+    def test_kill_in_make(self) -> None:
+        self._kill_in('make', 6)
+
+    def test_kill_in_activate(self) -> None:
+        self._kill_in('activate', 4)
+
+    def test_kill_in_send(self) -> None:
+        self._kill_in('send', 4)
+
+    def test_kill_in_verify(self) -> None:
+        self._kill_in('verify', 4)
+
+    def _kill_in(self, kind: str, points: int) -> None:
+        # The other server is the one that is under way meanwhile.
+        meant = [
+            boundary
+            for boundary in self.boundaries
+            if (boundary.kind, boundary.subject) == (kind, 'uuid-a')
+        ]
+        self.assertEqual(points, len(meant), str(meant))
+        for boundary in meant:
             with self.subTest(str(boundary)):
                 self._kill_and_resume(boundary)
 
@@ -155,9 +179,9 @@ class BackwardTestCase(CrashCase):
         self.records = self._records(clean)
 
     def case(self, name: str) -> tuple[harness.Rig, fakes.World]:
-        """The last step before the point of no return fails for ever."""
+        """The point of no return fails, once: back is back for ever."""
         rig, world = self.rig(name, self.plan)
-        world.fault('activate', 'prepare', times=99, message='no binding')
+        world.fault('activate', 'prepare', message='no binding')
         return rig, world
 
     def _records(self, rig: harness.Rig) -> tuple[steps.StepRecord, ...]:
@@ -170,22 +194,30 @@ class BackwardTestCase(CrashCase):
         missing = harness.missing_boundaries(self.boundaries, self.records)
         self.assertEqual(set(), missing)
 
-    def test_kill_everywhere(self) -> None:
-        points = [b.point for b in self.boundaries]
-        self.assertEqual(3, points.count(crash.BEFORE_UNDO))
-        self.assertEqual(3, points.count(crash.AFTER_UNDO))
-        for boundary in self.boundaries:
+    def test_kill_before_the_failure(self) -> None:
+        meant = [b for b in self.boundaries if b.point not in _BACKWARD]
+        self.assertEqual(14, len(meant))
+        for boundary in meant:
             with self.subTest(str(boundary)):
-                rig, world = self.case('case')
-                self.assertTrue(rig.start(boundary).was_killed)
-                ended = rig.resume()
-                undone = {'a': results.ServerState.UNDONE}
-                self.assertEqual(undone, self.states(ended))
-                self._assert_untouched(world)
-                records = self._records(rig)
-                states = {record.state for record in records}
-                self.assertEqual({steps.StepState.UNDONE}, states)
-                self._assert_reason(ended, boundary)
+                self._kill_and_resume(boundary)
+
+    def test_kill_after_the_failure(self) -> None:
+        meant = [b for b in self.boundaries if b.point in _BACKWARD]
+        self.assertEqual(6, len(meant))
+        for boundary in meant:
+            with self.subTest(str(boundary)):
+                self._kill_and_resume(boundary)
+
+    def _kill_and_resume(self, boundary: harness.Boundary) -> None:
+        rig, world = self.case('case')
+        self.assertTrue(rig.start(boundary).was_killed)
+        ended = rig.resume()
+        undone = {'a': results.ServerState.UNDONE}
+        self.assertEqual(undone, self.states(ended))
+        self._assert_untouched(world)
+        states = {record.state for record in self._records(rig)}
+        self.assertEqual({steps.StepState.UNDONE}, states)
+        self._assert_reason(ended, boundary)
 
     def _assert_untouched(self, world: fakes.World) -> None:
         nothing: dict[str, Any] = {'values': {}, 'things': [], 'requests': {}}
@@ -202,7 +234,7 @@ class BackwardTestCase(CrashCase):
     def test_kill_while_reverting(self) -> None:
         start = harness.Boundary('uuid-a', 'set', crash.AFTER_OUTCOME, 2)
         for boundary in self.boundaries:
-            if boundary.point not in (crash.BEFORE_UNDO, crash.AFTER_UNDO):
+            if boundary.point not in _BACKWARD:
                 continue
             with self.subTest(str(boundary)):
                 rig, world = self.case('revert')

@@ -35,6 +35,7 @@ from osc_recovery.model import results
 from osc_recovery.model import steps
 from osc_recovery.tests.unit import base
 from osc_recovery.tests.unit.execution import fakes
+from osc_recovery.tests.unit.journal import fixtures
 
 DONE = results.ServerState.DONE
 UNDONE = results.ServerState.UNDONE
@@ -54,7 +55,9 @@ class EngineCase(base.TestCase):
         self.world_file = self.home / 'world'
         self.world = fakes.World(self.world_file)
         self.registry = fakes.registry(self.world_file)
-        self.journal = store.Journal(f'sqlite:///{self.home}/journal.db')
+        self.useFixture(fixtures.Unsynced())
+        self.url = fixtures.make(self.home / 'journal.db')
+        self.journal = store.Journal(self.url)
         self.addCleanup(self.journal.dispose)
         self.heard: list[events.Event] = []
         self.stop = threading.Event()
@@ -284,6 +287,16 @@ class PlanTestCase(EngineCase):
         self.assertEqual('local-disk', result.servers[0].message)
         self.assertEqual(Run.PARTLY, result.state)
         self.assertNotIn('uuid-a', self.world.read()['values'])
+
+    def test_left_out_before_the_run(self) -> None:
+        """A server that only the journal knows of counts, too."""
+        plan = fakes.plan(fakes.server_plan('a'))
+        self.run_id = self.begin(plan)
+        changed = results.ServerResult('uuid-b', 'b', LEFT_OUT, 'changed')
+        self.journal.set_server(self.run_id, changed)
+        result = self.engine().run(self.run_id, plan)
+        self.assertEqual({'a': DONE, 'b': LEFT_OUT}, self.states(result))
+        self.assertEqual(Run.PARTLY, result.state)
 
     def test_unknown_step(self) -> None:
         del self.registry['verify']
@@ -577,7 +590,7 @@ class JournalFailureTestCase(EngineCase):
         """A process that lost its run to another one stops."""
         plan = fakes.plan(fakes.server_plan('a'))
         self.run_id = self.begin(plan)
-        other = store.Journal(f'sqlite:///{self.home}/journal.db')
+        other = store.Journal(self.url)
         self.addCleanup(other.dispose)
         make = self.registry['make']
         former = make.prepare

@@ -21,6 +21,7 @@ from oslo_db import exception as db_exception
 
 from osc_recovery import exceptions
 from osc_recovery.db import engine
+from osc_recovery.journal import clock
 from osc_recovery.journal import process
 from osc_recovery.journal import runs as rows
 from osc_recovery.journal import store
@@ -29,6 +30,7 @@ from osc_recovery.model import results
 from osc_recovery.model import runs
 from osc_recovery.model import steps
 from osc_recovery.tests.unit import base
+from osc_recovery.tests.unit.journal import fixtures
 
 Run = results.RunState
 Step = steps.StepState
@@ -42,6 +44,8 @@ class JournalCase(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.useFixture(fixtures.Unsynced())
+        self.url = fixtures.make(self.home / 'journal.db')
         self.journal = self.open()
         self.lives: bool | None = False
         patch = mock.patch.object(
@@ -54,7 +58,7 @@ class JournalCase(base.TestCase):
         self.addCleanup(patch.stop)
 
     def open(self) -> store.Journal:
-        journal = store.Journal(f'sqlite:///{self.home}/journal.db')
+        journal = store.Journal(self.url)
         self.addCleanup(journal.dispose)
         return journal
 
@@ -122,10 +126,17 @@ class RunTestCase(JournalCase):
                 self.assertIn(said, str(error))
 
     def test_list(self) -> None:
-        first, second = self.create('host1'), self.create('host2')
+        times = ('2026-01-01', '2026-01-03', '2026-01-02')
+        with mock.patch.object(
+            clock, 'now', autospec=True, side_effect=lambda: times[len(made)]
+        ):
+            made: list[str] = []
+            for number in range(3):
+                made.append(self.create(f'host{number}').id)
         found = self.journal.runs()
-        self.assertEqual({first.id, second.id}, {run.id for run in found})
-        self.assertEqual([{}, {}], [run.plan for run in found])
+        wanted = [made[1], made[2], made[0]]
+        self.assertEqual(wanted, [run.id for run in found])
+        self.assertEqual([{}] * 3, [run.plan for run in found])
 
     def test_states_and_the_lease(self) -> None:
         for state in Run:
