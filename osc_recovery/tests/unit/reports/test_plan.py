@@ -89,12 +89,13 @@ class DataTest(testtools.TestCase):
                 jsonschema.validate(report.data(made), schema.REPORT)
 
     def test_the_schema_refuses_other_things(self) -> None:
-        for change in (
+        changes: tuple[dict[str, Any], ...] = (
             {'kind': 'drill'},
             {'format': 2},
             {'extra': 1},
             {'servers': [{}]},
-        ):
+        )
+        for change in changes:
             with self.subTest(change=change):
                 self.assertRaises(
                     jsonschema.ValidationError,
