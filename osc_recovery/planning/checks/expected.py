@@ -21,10 +21,14 @@ from osc_recovery.model import facts
 from osc_recovery.model import results
 
 
+_RUNNING = {'active': True, 'stopped': False}
+
+
 @dataclasses.dataclass(frozen=True)
 class Expectation:
     """A server as it should be, in JSON's types.
 
+    ``running`` None leaves the power state unchecked (a paused server);
     ``volumes`` are devices by volume; ``came_from`` is the host that has
     to destroy its old copy, ``tombstones`` how many rows of migrations
     tell of moves from there to here; ``locked`` None leaves the lock
@@ -36,7 +40,7 @@ class Expectation:
     compute_id: int | None
     zone: str | None
     vm_state: str
-    running: bool
+    running: bool | None
     provider: str
     resources: dict[str, int]
     device_owner: str
@@ -58,7 +62,6 @@ def relocated(
     there = in_place(server, target)
     return dataclasses.replace(
         there,
-        zone=target.zone,
         vm_state='active' if running else 'stopped',
         running=running,
         came_from=source.name,
@@ -88,9 +91,9 @@ def in_place(server: facts.Server, host: facts.Host) -> Expectation:
         host=host.name,
         node=host.node.node if host.node else None,
         compute_id=host.node.id if host.node else None,
-        zone=server.zone,
+        zone=host.zone,
         vm_state=server.vm_state,
-        running=server.vm_state == 'active',
+        running=_RUNNING.get(server.vm_state),
         provider=host.provider.uuid if host.provider else '',
         resources=dict(next(iter(held), {})),
         device_owner=f'compute:{host.zone}',

@@ -26,7 +26,7 @@ _DAY = datetime.timedelta(hours=24)
 
 #: nova's capability supports_evacuate is False for these drivers, so a
 #: source that returns would not clean up (nova/virt/*/driver.py).
-_UNSUPPORTED = ('ironic', 'vmware')
+_UNSUPPORTED = ('ironic', 'vmware', 'zvm')
 
 Findings = Iterator[findings.Finding]
 

@@ -166,7 +166,8 @@ def encrypted_volume(
                 'encrypted-volume',
                 f'volume {volume.id} is encrypted',
                 'The start fails unless the key manager gives you the '
-                'key of the owner: --accept encrypted-volume, or --power off',
+                'key of the owner: --accept encrypted-volume (with --power '
+                'off nothing is started)',
             )
 
 

@@ -235,6 +235,11 @@ DEFECTS: tuple[tuple[str, facts.Server, set[str]], ...] = (
         {'attachment'},
     ),
     (
+        'mapping of no attachment',
+        mapping(WHOLE, attachment_id=None),
+        {'attachment'},
+    ),
+    (
         'mapping without connection_info',
         mapping(WHOLE, connection_digest=None),
         {'connection_info'},
@@ -367,11 +372,36 @@ class TestWhole(base.TestCase):
                 name,
             )
 
+    def test_cinder_has_no_say_in_a_server_without_volumes(self) -> None:
+        silent = ('attachments: no answer', 'volumes: no answer')
+        server = making.change(moved('stopped'), unknown=silent)
+        lost = making.change(WHOLE, mappings=(), unknown=silent)
+
+        self.assertEqual([], wrong(server, expected('stopped')))
+        self.assertEqual(
+            [('volumes', results.Verdict.UNKNOWN)], wrong(lost, EXPECTED)
+        )
+
     def test_a_stopped_server_has_no_power_state_or_is_off(self) -> None:
         for state, right in ((0, True), (4, True), (1, False), (None, False)):
             server = making.change(moved('stopped'), power_state=state)
             found = wrong(server, expected('stopped'))
             self.assertEqual(right, found == [], str(state))
+
+    def test_a_paused_server_is_whole_where_it_is(self) -> None:
+        server = builders.server(
+            'stopped', vm_state='paused', power_state=3, api=None
+        )
+        found = wrong(server, whole.in_place(server, KVM1))
+
+        self.assertEqual([('api', results.Verdict.UNKNOWN)], found)
+
+    def test_a_device_that_nova_never_named(self) -> None:
+        before = builders.server('volume-backed')
+        nameless = mapping(before, device_name=None)
+        wanted = whole.relocated(nameless, KVM1, KVM2, running=True)
+
+        self.assertEqual([], wrong(mapping(WHOLE, device_name=None), wanted))
 
     def test_an_old_tombstone_does_not_stand_for_the_new_one(self) -> None:
         before = builders.server(
