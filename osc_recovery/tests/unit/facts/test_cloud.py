@@ -107,6 +107,19 @@ class GatherTest(CloudTestCase):
         found = self.gathered(db_base.rows('image-backed'))
         self.assertEqual(('kvm2',), found.candidates[base.IMAGE])
 
+    def test_a_host_of_another_cell_is_no_candidate(self) -> None:
+        near, far = builders.host('kvm2'), builders.host('compute2')
+        far = dataclasses.replace(far, cell=facts.Cell('c2', 'cell2'))
+        server = builders.server()
+        assert near.node is not None
+        assert far.node is not None
+        self.clouds.placement.candidates.return_value = (
+            far.node.uuid,
+            near.node.uuid,
+        )
+        found = cloud.candidates(self.origin(), 'kvm1', (server,), (near, far))
+        self.assertEqual({server.uuid: ('kvm2',)}, found)
+
     def test_named_targets_are_read_whatever_placement_offers(self) -> None:
         found = self.gathered(
             db_base.rows('image-backed'), targets=['kvm2', 'compute3', 'no']

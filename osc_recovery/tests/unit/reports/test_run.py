@@ -51,7 +51,9 @@ def record(**changes: Any) -> runs.RunRecord:
     return runs.RunRecord(**values)
 
 
-def step(index: int, subject: str = 'u1') -> steps.StepRecord:
+def step(
+    index: int, subject: str = 'u1', error: str = 'it failed'
+) -> steps.StepRecord:
     """A step in the journal, with what must not be told."""
     return steps.StepRecord(
         'r1',
@@ -61,7 +63,7 @@ def step(index: int, subject: str = 'u1') -> steps.StepRecord:
         steps.StepState.FAILED,
         {'before': 's3cret'},
         {'after': 's3cret'},
-        'it failed',
+        error,
     )
 
 
@@ -74,7 +76,7 @@ class DataTest(testtools.TestCase):
             record(),
             test_plan.plan(test_plan.server()),
             servers,
-            (step(0), step(7), step(0, 'other')),
+            (step(0), step(7), step(0, 'other', 'not this one')),
         )
 
     def test_schema(self) -> None:
