@@ -29,6 +29,7 @@ from osc_recovery.tests.unit.planning.cases import making
 UUID = 'cff3e96f-1c64-4e04-b999-1664f5e5f69d'
 PORT = 'c2674612-a295-471f-860c-06d8af9faaff'
 CHOICE = choices.Choice(targets=('kvm2',))
+_METHODS = ('GET', 'POST', 'PUT', 'DELETE')
 #: what must be sent, in this order, reads aside
 WRITES = (
     f'nova POST /servers/{UUID}/action {{"lock":',
@@ -115,6 +116,15 @@ class TestDescribe(base.TestCase):
 
         self.assertTrue([x for x in sent if text.MASK in x])
         self.assertFalse([x for x in sent if 'chap' in x])
+
+    def test_no_more_than_25_api_calls_a_server(self) -> None:
+        for name in ('image-backed', 'volume-backed'):
+            server = builders.server(name)
+            one_volume = making.one(name, mappings=server.mappings[-1:])
+            sent = lines(relocate.plan(one_volume, CHOICE, 'now'))
+            calls = [line for line in sent if line.split()[1] in _METHODS]
+            self.assertGreater(len(calls), 15, name)
+            self.assertLessEqual(len(calls), 25, name)
 
     def test_a_fence(self) -> None:
         host = builders.host('kvm1')

@@ -183,6 +183,28 @@ NEAR = (
         ),
     ),
     _near(
+        'the source had another agent once',
+        'target-network',
+        making.change(
+            making.source(
+                agents=(
+                    making.agent('neutron-linuxbridge-agent', 'kvm1', False),
+                    making.agent('neutron-openvswitch-agent', 'kvm1', False),
+                )
+            ),
+            hosts={
+                'kvm2': making.change(
+                    builders.host('kvm2'),
+                    agents=(
+                        making.agent(
+                            'neutron-openvswitch-agent', 'kvm2', True
+                        ),
+                    ),
+                )
+            },
+        ),
+    ),
+    _near(
         'the agent is alive',
         'target-network',
         making.target(

@@ -225,6 +225,24 @@ TARGETS = (
         'kvm2 has no Open vSwitch agent',
     ),
     making.Case(
+        'another agent',
+        'target-network',
+        making.change(
+            making.source(
+                agents=(
+                    making.agent('neutron-openvswitch-agent', 'kvm1', False),
+                )
+            ),
+            hosts={
+                'kvm2': making.change(
+                    builders.host('kvm2'),
+                    agents=(making.agent('ovn-controller', 'kvm2', True),),
+                )
+            },
+        ),
+        'kvm2 has no Open vSwitch agent',
+    ),
+    making.Case(
         'agents not read',
         'target-network',
         making.target(unknown=('agents: neutron answered 503',)),
