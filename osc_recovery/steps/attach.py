@@ -21,15 +21,18 @@ the target's connector, the mapping what cinder answered, and the volume
 becomes in-use.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+import time
 from typing import Any
 
 from osc_recovery import exceptions
+from osc_recovery.cloud import errors
 from osc_recovery.cloud import session
 from osc_recovery.db import cinder as cinder_db
 from osc_recovery.db import moves
 from osc_recovery.db import nova_cell
 from osc_recovery.model import steps
+from osc_recovery.steps import base
 
 _BLANK = 'reserved'
 _DONE = 'attached'
@@ -55,10 +58,14 @@ class Attach:
         cells: Mapping[str, nova_cell.NovaCell],
         cinder: cinder_db.Cinder | None,
         clouds: session.Clouds,
+        settings: base.Settings,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._cells = cells
         self._cinder = cinder
         self._clouds = clouds
+        self._settings = settings
+        self._sleep = sleep
 
     def prepare(self, task: steps.Task) -> dict[str, Any]:
         """Compare mapping and attachment with the plan: RowMismatch."""
@@ -120,6 +127,7 @@ class Attach:
         if old not in listed:
             # Not the one on the way to the target, blank as it may look:
             # a connector that was sent to it may still be under way.
+            self._settle(ours, listed)
             back = self._blank(task, 'back', intent, listed, ours)
         connector = {**_mountpoint(task), **task.params['source_connector']}
         self._arrive(task, intent, back, ours, listed, connector)
@@ -145,12 +153,39 @@ class Attach:
             if status == _BLANK and attachment not in others
         ]
         found = strays[0] if strays else ''
-        found = found or self._clouds.volume.create_attachment(
-            task.params['volume'], task.subject
-        )
+        found = found or self._reserve(task, intent['multiattach'])
         task.remember({key: found})
         listed[found] = _BLANK
         return found
+
+    def _reserve(self, task: steps.Task, multiattach: bool) -> str:
+        """Make a blank attachment.
+
+        While another server's attachment of a multiattach volume is on its
+        way, cinder answers 400: that passes.
+        """
+        deadline = time.monotonic() + self._settings.step_timeout
+        while True:
+            try:
+                return self._clouds.volume.create_attachment(
+                    task.params['volume'], task.subject
+                )
+            except errors.Refused as exc:
+                passing = multiattach and exc.status == 400
+                if not passing or time.monotonic() > deadline:
+                    raise
+            self._sleep(self._settings.poll_interval)
+
+    def _settle(self, ours: set[str], listed: Listed) -> None:
+        """Complete what is half attached, or cinder reserves no more.
+
+        cinder/volume/api.py, _attachment_reserve: a volume that is
+        'attaching' takes no other attachment, not even of its own server.
+        """
+        for attachment in ours:
+            if listed.get(attachment) == 'attaching':
+                self._clouds.volume.complete_attachment(attachment)
+                listed[attachment] = _DONE
 
     def _arrive(
         self,

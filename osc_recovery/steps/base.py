@@ -26,6 +26,8 @@ class Settings:
 
     #: for a server to have started
     start_timeout: float = 300.0
+    #: for another server's attachment to be out of the way
+    step_timeout: float = 120.0
     #: between two looks at the database
     poll_interval: float = 1.0
     #: after which a request of a killed process is no longer under way

@@ -47,7 +47,7 @@ def registry(
         allocate.Allocate(clouds),
         bind.Bind(clouds),
         move.Move(cells),
-        attach.Attach(cells, cinder, clouds),
+        attach.Attach(cells, cinder, clouds, settings),
         activate.Activate(clouds),
         start.Start(cells, clouds, settings),
         fence.Down(clouds),

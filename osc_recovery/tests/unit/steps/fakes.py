@@ -302,6 +302,8 @@ class Volume:
 
     def create_attachment(self, volume: str, server: str) -> str:
         self._world.change('create_attachment')
+        if any(row.status == 'attaching' for row in self.rows.values()):
+            raise errors.Refused('attaching', 'volume-refused', 400)
         self._made += 1
         made = f'new-{self._made}'
         self.rows[made] = Attachment()

@@ -19,6 +19,7 @@ from osc_recovery import exceptions
 from osc_recovery.cloud import errors
 from osc_recovery.model import steps
 from osc_recovery.steps import attach
+from osc_recovery.steps import base as step_base
 from osc_recovery.tests.unit.steps import base
 from osc_recovery.tests.unit.steps import fakes
 
@@ -46,7 +47,9 @@ class TestAttach(base.RoundTrip):
     )
 
     def make(self, world: Any) -> steps.Step:
-        return attach.Attach(world.cells, world.volume, world)
+        return attach.Attach(
+            world.cells, world.volume, world, step_base.Settings()
+        )
 
     def test_everything_names_the_target(self) -> None:
         world = self.clean()
@@ -107,19 +110,53 @@ class TestMultiattach(TestAttach):
         info = json.loads(self.clean().cell.mapping['connection_info'])
         self.assertIs(True, info['multiattach'])
 
+    def test_another_server_is_attaching(self) -> None:
+        """cinder reserves nothing meanwhile; that passes, or is told."""
+        for patience, waits in ((30.0, 3), (-1.0, 0)):
+            world: Any = self.world()
+            slept: list[float] = []
+
+            def sleep(
+                seconds: float,
+                world: Any = world,
+                slept: list[float] = slept,
+            ) -> None:
+                slept.append(seconds)
+                if len(slept) == 3:
+                    world.failing.clear()
+
+            step = attach.Attach(
+                world.cells,
+                world.volume,
+                world,
+                step_base.Settings(step_timeout=patience),
+                sleep,
+            )
+            _, task = self.prepared(world, self.make, self.params)
+            world.failing['create_attachment'] = errors.Refused(
+                'attaching', 'volume-refused', 400
+            )
+            if waits:
+                step.act(task, world.intent)
+            else:
+                self.assertRaises(errors.Refused, step.act, task, world.intent)
+            self.assertEqual([1.0] * waits, slept)
+
 
 class TestWithoutCinderDatabase(TestAttach):
     """The API tells what is needed."""
 
     def make(self, world: Any) -> steps.Step:
-        return attach.Attach(world.cells, None, world)
+        return attach.Attach(world.cells, None, world, step_base.Settings())
 
 
 class TestRefusals(base.StepTestCase):
     """What stops it."""
 
     def make(self, world: Any) -> steps.Step:
-        return attach.Attach(world.cells, world.volume, world)
+        return attach.Attach(
+            world.cells, world.volume, world, step_base.Settings()
+        )
 
     def test_changed_since_plan(self) -> None:
         def deleted(world: fakes.World) -> None:
@@ -186,6 +223,17 @@ class TestRefusals(base.StepTestCase):
         world.failing.clear()
         step.undo(task, world.intent)
         self.assertEqual(before, world.image())
+
+    def test_refused_reservation(self) -> None:
+        """Only for a multiattach volume would waiting help."""
+        for multiattach, status in ((False, 400), (True, 404)):
+            world = fakes.World()
+            step, task = self.prepared(world, self.make, _PARAMS)
+            world.intent['multiattach'] = multiattach
+            world.failing['create_attachment'] = errors.Refused(
+                'no', 'volume-refused', status
+            )
+            self.assertRaises(errors.Refused, step.act, task, world.intent)
 
     def test_no_connection_info(self) -> None:
         world = fakes.World()

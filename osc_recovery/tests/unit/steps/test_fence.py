@@ -35,7 +35,7 @@ class TestDown(base.Journey):
 class TestDisable(base.Journey):
     params: ClassVar[dict[str, Any]] = {
         'service': 'service-1',
-        'reason': 'osc-recovery r1 op',
+        'operator': 'op',
     }
     changes = ('disable',)
 
@@ -69,6 +69,6 @@ class TestGone(base.StepTestCase):
             error = self.assertRaises(
                 exceptions.RowMismatch,
                 kind(world).prepare,
-                world.task(service='other', reason='r'),
+                world.task(service='other', operator='op'),
             )
             self.assertIn('compute service list', str(error))
