@@ -39,8 +39,9 @@ class _Service(base.ForwardOnly):
 class Down(_Service):
     """Tell nova that the host is dead, without waiting for its heartbeat.
 
-    It comes first: the API of a service that is disabled but up still
-    counts it as alive (guide: Recover from a failed compute node).
+    It comes before disabling, which leaves a service as alive as it was:
+    up or down follows from forced_down and the heartbeat alone
+    (nova/servicegroup/api.py, service_is_up).
     """
 
     kind = 'fence-down'
