@@ -98,8 +98,10 @@ def join(origin: sources.Sources, found: Servers, depth: Depth) -> Servers:
     if not found:
         return ()
     with sources.asking() as asking:
+        ports = asking.do(_ports, origin, found, depth)
         under_way = _ask_apis(asking, origin, found, depth)
         parts = [*_databases(origin, found, depth)]
+        parts.append(_bound(asking, origin, ports.result(), depth))
         parts.extend(future.result() for future in under_way)
     return tuple(_join(server, parts) for server in found)
 
@@ -241,8 +243,6 @@ def _ask_apis(
 ) -> list['futures.Future[Part]']:
     """Put every question to the APIs; an allocation is one call each."""
     under_way = []
-    if depth.ports:
-        under_way.append(asking.do(_ports, origin, found, depth.bindings))
     if depth.api:
         under_way.append(asking.do(_views, origin, found))
     if depth.allocations:
@@ -252,16 +252,49 @@ def _ask_apis(
     return under_way
 
 
-def _ports(origin: sources.Sources, found: Servers, bindings: bool) -> Part:
+def _ports(origin: sources.Sources, found: Servers, depth: Depth) -> Part:
+    """The ports of all servers, without their bindings."""
+    if not depth.ports:
+        return Part(('ports',))
     uuids = [server.uuid for server in found]
-    answer = origin.api(
-        lambda clouds: clouds.network.ports(uuids, with_bindings=bindings)
-    )
+    answer = origin.api(lambda clouds: clouds.network.ports(uuids))
     values = {
         uuid: {'ports': tuple(ports)}
         for uuid, ports in answer.known({}).items()
     }
     return Part(('ports',), values, answer.reason)
+
+
+def _bound(
+    asking: sources.Asking, origin: sources.Sources, part: Part, depth: Depth
+) -> Part:
+    """Add the bindings to ports: neutron takes a call for each port."""
+    if not depth.bindings:
+        return part
+    under_way = {
+        port.id: asking.do(_bindings, origin, port)
+        for fields in part.values.values()
+        for port in fields['ports']
+    }
+    values, reasons = {}, {}
+    for uuid, fields in part.values.items():
+        answers = [under_way[port.id].result() for port in fields['ports']]
+        failed = next((a.reason for a in answers if a.reason), '')
+        if failed:
+            reasons[uuid] = failed
+        else:
+            values[uuid] = {'ports': tuple(answer.value for answer in answers)}
+    return dataclasses.replace(part, values=values, reasons=reasons)
+
+
+def _bindings(
+    origin: sources.Sources, port: facts.Port
+) -> sources.Answer[facts.Port]:
+    return origin.api(
+        lambda clouds: dataclasses.replace(
+            port, bindings=clouds.network.bindings(port.id)
+        )
+    )
 
 
 def _views(origin: sources.Sources, found: Servers) -> Part:

@@ -80,7 +80,10 @@ def server_data(server: plans.ServerPlan, *, blocked: bool) -> dict[str, Any]:
 
 
 def text(plan: plans.Plan, width: int = tables.WIDTH) -> str:
-    """The plan for a person who has to decide: findings last, in full."""
+    """The plan for a person who has to decide.
+
+    Tables keep to ``width``; findings follow in lines of their own.
+    """
     return tables.paragraphs(
         (
             _title(plan),
@@ -96,12 +99,7 @@ def text(plan: plans.Plan, width: int = tables.WIDTH) -> str:
                 _capacity_rows(plan.capacity),
                 width,
             ),
-            tables.table_of(
-                'Findings',
-                ('Weight', 'Code', 'Of', 'Fact', 'Remedy'),
-                _finding_rows(plan),
-                width,
-            ),
+            _findings(plan),
             summary(plan),
         )
     )
@@ -146,24 +144,28 @@ def _server_rows(plan: plans.Plan) -> Iterable[tuple[object, ...]]:
         )
 
 
-def _finding_rows(plan: plans.Plan) -> Iterable[tuple[object, ...]]:
-    """Every finding once, the heavy ones first; equal ones share a row."""
+def _findings(plan: plans.Plan) -> str:
+    """Every finding once, the heavy ones first; equal ones share a place.
+
+    In lines that are not cut: a remedy often is a command to paste.
+    """
     found: dict[findings.Finding, list[str]] = {}
     for finding in plan.findings:
         found.setdefault(finding, []).append(plan.host)
     for server in plan.servers:
         for finding in server.findings:
             found.setdefault(finding, []).append(server.name)
+    lines = []
     for severity in _ORDER:
         for finding, subjects in found.items():
             if finding.severity is severity:
-                yield (
-                    _weight(finding),
-                    finding.code,
-                    ', '.join(dict.fromkeys(subjects)),
-                    finding.fact,
-                    finding.remedy,
-                )
+                of = ', '.join(dict.fromkeys(subjects))
+                lines += [
+                    f'  {_weight(finding)}: {finding.code} ({of})',
+                    f'    {finding.fact}',
+                    f'    {finding.remedy}',
+                ]
+    return '\n'.join(['Findings', *lines]) if lines else ''
 
 
 def _weight(finding: findings.Finding) -> str:

@@ -39,6 +39,7 @@ def clouds() -> Any:
     made.compute.servers.return_value = {}
     made.network = mock.create_autospec(network.Network, instance=True)
     made.network.ports.return_value = {}
+    made.network.bindings.return_value = ()
     made.network.agents.return_value = ()
     made.network.can_stage = True
     made.placement = mock.create_autospec(placement.Placement, instance=True)

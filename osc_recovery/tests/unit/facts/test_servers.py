@@ -25,6 +25,7 @@ from osc_recovery.tests.unit.facts import base
 DOWN = exceptions.ServiceUnavailable('it answered 503')
 NO = exceptions.StepFailed('it refused (403)')
 VIEW = facts.ApiView('ACTIVE', 'kvm1', 'kvm1', 'active', None, 1)
+BINDING = facts.PortBinding('kvm1', 'ACTIVE', 'ovs', 'normal')
 PORT = facts.Port('p1', 'compute:nova', 'kvm1', 'ovs', 'normal', 'ACTIVE')
 
 
@@ -36,6 +37,7 @@ class GatherTest(base.FactsTestCase):
         self.recorded = db_base.rows('image-backed')
         self.clouds.compute.servers.return_value = {base.IMAGE: VIEW}
         self.clouds.network.ports.return_value = {base.IMAGE: (PORT,)}
+        self.clouds.network.bindings.return_value = (BINDING,)
 
     def one(self, **kwargs: Any) -> facts.Server:
         """The recorded server, gathered."""
@@ -48,7 +50,9 @@ class GatherTest(base.FactsTestCase):
         server = self.one()
         self.assertEqual((), server.unknown)
         self.assertEqual(VIEW, server.api)
-        self.assertEqual((PORT,), server.ports)
+        (port,) = server.ports
+        self.assertEqual(dataclasses.replace(port, bindings=()), PORT)
+        self.assertEqual((BINDING,), port.bindings)
         self.assertEqual(base.allocation(base.IMAGE), server.allocation)
         self.assertEqual(server.cell.uuid, server.mapped_cell)
         (mapping,) = server.volume_mappings
@@ -62,7 +66,12 @@ class GatherTest(base.FactsTestCase):
     def test_one_server_costs_few_calls(self) -> None:
         self.one()
         self.assertEqual(
-            ['compute.servers', 'network.ports', 'placement.allocation'],
+            [
+                'compute.servers',
+                'network.ports',
+                'network.bindings',
+                'placement.allocation',
+            ],
             base.calls(self.clouds),
         )
 
@@ -118,6 +127,24 @@ class UnknownTest(base.FactsTestCase):
                     server = self.one()
                     self.assertEqual((f'{field}: {error}',), server.unknown)
                     self.assertEqual(1, len(server.attachments))
+
+    def test_the_bindings_of_one_server_fail(self) -> None:
+        rows = base.many('image-backed', 2)
+        bad = dataclasses.replace(PORT, id='p2')
+        self.clouds.network.ports.return_value = {
+            db_base.uuid(1): (PORT,),
+            db_base.uuid(2): (PORT, bad),
+        }
+
+        def answer(port: str) -> tuple[facts.PortBinding, ...]:
+            if port == 'p2':
+                raise NO
+            return (BINDING,)
+
+        self.clouds.network.bindings.side_effect = answer
+        good, ill = servers.gather(self.origin(rows), hosts=['kvm1'])
+        self.assertEqual((), good.unknown)
+        self.assertEqual(((), (f'ports: {NO}',)), (ill.ports, ill.unknown))
 
     def test_without_keystone(self) -> None:
         server = self.one(clouds=None, no_clouds='no token')

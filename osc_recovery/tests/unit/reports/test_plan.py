@@ -12,6 +12,7 @@
 
 """Tests of plans as data and as text."""
 
+import dataclasses
 from typing import Any
 
 import jsonschema
@@ -170,20 +171,23 @@ class TextTest(testtools.TestCase):
         text = report.text(
             plan(server(NOTE, BLOCKER), server(NOTE, name='db', uuid='u2'))
         )
-        lines = [line for line in text.splitlines() if 'locked' in line]
-        self.assertEqual(1, sum('web, db' in line for line in lines))
+        self.assertEqual(1, text.count('note: locked (web, db)'))
         listed = text[text.index('Findings\n') :]
         self.assertLess(listed.index('pci-devices'), listed.index('locked'))
 
-    def test_no_line_is_too_wide(self) -> None:
-        long = findings.Finding(
-            'x' * 40, findings.Severity.NOTE, 'word ' * 80, 'y' * 300
-        )
+    def test_no_table_is_too_wide(self) -> None:
+        long = server(name='word ' * 80, uuid='u' * 300)
         for width in (80, 110, 200):
             with self.subTest(width=width):
-                text = report.text(plan(server(long)), width)
+                text = report.text(plan(long), width)
                 longest = max(len(line) for line in text.splitlines())
                 self.assertLessEqual(longest, width)
+
+    def test_a_remedy_can_be_pasted(self) -> None:
+        command = 'openstack ' + 'word ' * 80 + 'end'
+        long = dataclasses.replace(NOTE, remedy=command)
+        text = report.text(plan(server(long)), 80)
+        self.assertIn(command, [line.strip() for line in text.splitlines()])
 
     def test_an_empty_table_is_not_drawn(self) -> None:
         self.assertEqual('', tables.table_of('t', ('a',), []))
