@@ -19,6 +19,8 @@ import shutil
 from typing import Any
 
 from osc_recovery import exceptions
+from osc_recovery.sandbox import api as apis
+from osc_recovery.sandbox import bootstrap
 from osc_recovery.sandbox import creation
 from osc_recovery.sandbox import environment as environments
 from osc_recovery.sandbox import events
@@ -191,6 +193,10 @@ class Sandbox:
     def hosts(self) -> tuple[str, ...]:
         """The names of the compute hosts."""
         return self._state.shape.host_names
+
+    def api(self, project: str = bootstrap.MEMBER) -> apis.Api:
+        """The services' APIs, as an administrator within a project."""
+        return apis.Api(self._state, project)
 
     def describe(self) -> Description:
         """What there is and how it is."""
