@@ -146,8 +146,12 @@ class DialectsTest(base.DatabaseTestCase):
             updates = [t for t in texts if t.startswith('UPDATE instances')]
             self.assertEqual(2, len(updates))
             for text in updates:
-                self.assertRegex(text, 'task_state IS NULL')
-                self.assertNotIn('updated_at =', text.split('WHERE')[1])
+                where = text.split('WHERE')[1]
+                for compared in ('uuid', 'deleted', 'host', 'node'):
+                    self.assertIn(f'instances.{compared} = ', where)
+                self.assertIn('instances.vm_state = ', where)
+                self.assertIn('instances.task_state IS NULL', where)
+                self.assertNotIn('updated_at', where)
 
     def test_api(self) -> None:
         statements = self.api_statements()

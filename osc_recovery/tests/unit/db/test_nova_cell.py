@@ -248,6 +248,20 @@ class ServersTest(base.DatabaseTestCase):
             ties = self.extra(migration_context=text)
             self.assertTrue(ties.migration_context)
 
+    def test_cells_of_older_releases_that_pin(self) -> None:
+        for cell, expected in (
+            ({'cpu_policy': 'dedicated'}, True),
+            ({'cpu_pinning_raw': {'0': 2}}, True),
+            ({'pcpuset': [1]}, True),
+            ({'cpu_policy': 'shared', 'cpu_pinning_raw': None}, False),
+        ):
+            with self.subTest(cell):
+                cells = [{'nova_object.data': cell}]
+                text = json.dumps({'nova_object.data': {'cells': cells}})
+                ties = self.extra(numa_topology=text)
+                self.assertEqual(expected, ties.cpu_pinning)
+                self.assertTrue(ties.numa_topology)
+
     def test_an_empty_resource_list_is_no_tie(self) -> None:
         text = '{"nova_object.data": {"objects": []}}'
         self.assertFalse(self.extra(resources=text).resources)
