@@ -21,8 +21,8 @@ import json
 import pathlib
 from typing import Any
 
-from osc_recovery import exceptions
 from osc_recovery.db import nova_cell
+from osc_recovery import exceptions
 from osc_recovery.facts import liveness
 from osc_recovery.facts import sources
 from osc_recovery.model import facts

@@ -21,11 +21,11 @@ import contextlib
 import dataclasses
 from typing import Generic, ParamSpec, TypeVar
 
-from osc_recovery import exceptions
 from osc_recovery.cloud import session
 from osc_recovery.db import cinder
 from osc_recovery.db import nova_api
 from osc_recovery.db import nova_cell
+from osc_recovery import exceptions
 from osc_recovery.model import facts
 
 T = TypeVar('T')

@@ -13,6 +13,7 @@
 """Tests of host list|show and server list|show as an operator types them."""
 
 import argparse
+import contextlib
 import dataclasses
 import io
 import json
@@ -20,11 +21,11 @@ from typing import Any
 from unittest import mock
 
 from osc_recovery import client
-from osc_recovery import exceptions
 from osc_recovery.commands import base as commands
 from osc_recovery.commands import formats
 from osc_recovery.commands import host
 from osc_recovery.commands import server
+from osc_recovery import exceptions
 from osc_recovery.scenarios import hosts
 from osc_recovery.scenarios import servers
 from osc_recovery.tests.unit import base
@@ -187,7 +188,10 @@ class ServerTest(CommandTestCase):
 
     def test_one_choice_is_needed(self) -> None:
         for words in ([], ['--all', '--host', 'kvm1']):
-            with self.subTest(words=words), mock.patch('sys.stderr'):
+            with (
+                self.subTest(words=words),
+                contextlib.redirect_stderr(io.StringIO()),
+            ):
                 self.assertRaises(
                     SystemExit, self.output, server.ListServer, *words
                 )

@@ -16,8 +16,8 @@ import dataclasses
 import os
 from typing import Any
 
-from osc_recovery import exceptions
 from osc_recovery.db import nova_cell
+from osc_recovery import exceptions
 from osc_recovery.facts import identify
 from osc_recovery.facts import sources
 from osc_recovery.model import facts
