@@ -102,23 +102,23 @@ class RecoveryClient:
 
     def describe_plan(self, plan: 'plans.Plan') -> str:
         """A plan in words, for a person who has to decide."""
-        from osc_recovery.reports import plan as report
+        from osc_recovery.scenarios import plans
 
-        return report.text(plan)
+        return plans.describe(plan)
 
     def describe_result(self, result: 'results.RunResult') -> str:
         """What became of a run, in words."""
-        from osc_recovery.reports import run as report
+        from osc_recovery.scenarios import runner
 
-        return report.text(result)
+        return runner.describe(result)
 
     def plan_commands(
         self, plan: 'plans.Plan'
     ) -> 'Iterable[tuple[str, str, str]]':
         """Every call and statement of a plan: server, step, command."""
-        from osc_recovery.planning import commands
+        from osc_recovery.scenarios import plans
 
-        return commands.describe(plan)
+        return plans.commands(plan)
 
 
 def sandboxes() -> type['controller.Sandbox']:

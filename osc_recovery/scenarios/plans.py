@@ -12,6 +12,7 @@
 
 """Plans as files: what --save writes and ``plan show|apply`` read."""
 
+from collections.abc import Iterable
 import json
 import os
 import pathlib
@@ -20,6 +21,8 @@ import tempfile
 from osc_recovery import exceptions
 from osc_recovery.model import codec
 from osc_recovery.model import plans
+from osc_recovery.planning import commands as planned_commands
+from osc_recovery.reports import plan as report
 
 FORMAT = 1
 
@@ -62,3 +65,13 @@ def load(path: str) -> plans.Plan:
             f'{path} is not a plan of this tool: {exc}. '
             'Make one with --dry-run --save <file>.'
         ) from exc
+
+
+def describe(plan: plans.Plan) -> str:
+    """A plan in words, for a person who has to decide."""
+    return report.text(plan)
+
+
+def commands(plan: plans.Plan) -> Iterable[tuple[str, str, str]]:
+    """Every call and statement of a plan: server, step, command."""
+    return planned_commands.describe(plan)

@@ -153,6 +153,14 @@ class Runner:
         )
 
 
+def describe(result: results.RunResult) -> str:
+    """What became of a run, in words, and the line that goes on with it."""
+    text = report.text(result)
+    if result.state in (results.RunState.PAUSED, results.RunState.UNVERIFIED):
+        text += f'Go on: openstack recovery run resume {result.run_id}\n'
+    return text
+
+
 def with_left_out(
     done: results.RunResult, known: tuple[results.ServerResult, ...]
 ) -> results.RunResult:
