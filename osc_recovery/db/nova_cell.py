@@ -107,7 +107,12 @@ class NovaCell(schema.Checked):
             query = query.where(table.c.display_name == name)
         query = query.order_by(table.c.id)
         with self.reading() as connection:
-            rows = self._select(connection, query, hosts, uuids)
+            rows = [
+                row
+                for row in self._select(connection, query, hosts, uuids)
+                # MariaDB compares without regard to case
+                if name is None or row['display_name'] == name
+            ]
             reader = db_servers.Reader(
                 connection, self.schema, self.cell, self._template
             )
