@@ -42,7 +42,7 @@ def gather(
     All hosts, or those named, or (``neighbours``) all of the cells of
     those named.  The number of statements depends on the number of cells
     alone.  A cell that cannot be read is named in ``unreadable``; without
-    such a list ServiceUnavailable is raised.
+    such a list its error is raised.
     """
     mapped = origin.api_db.host_cells()
     zones = origin.api_db.zones()
@@ -50,9 +50,9 @@ def gather(
     found: list[facts.Host] = []
     for cell in _cells(origin, names, mapped):
         answer = sources.ask(_in_cell, origin, cell, zones)
-        if answer.value is None:
+        if answer.error is not None:
             if unreadable is None:
-                raise exceptions.ServiceUnavailable(answer.reason)
+                raise answer.error
             unreadable.append(answer.reason)
         found.extend(
             _fenced(host, fences)

@@ -71,6 +71,7 @@ class Answer(Generic[T]):
 
     value: T | None = None
     reason: str = ''
+    error: exceptions.RecoveryError | None = None
 
     def known(self, default: T) -> T:
         """The value, or a default where there is none."""
@@ -82,15 +83,12 @@ def ask(
 ) -> Answer[T]:
     """Ask one source; a service that fails is an answer without a value.
 
-    Reading goes on without it: whoever needs the answer says so.  What the
-    operator has to put right (UsageError) is raised.
+    Reading goes on without it: whoever needs the answer raises ``error``.
     """
     try:
         return Answer(question(*args, **kwargs))
-    except exceptions.UsageError:
-        raise
     except exceptions.RecoveryError as exc:
-        return Answer(reason=str(exc))
+        return Answer(reason=str(exc), error=exc)
 
 
 @contextlib.contextmanager
@@ -123,10 +121,8 @@ def reasons(unknown: Iterable[str]) -> tuple[str, ...]:
     fields: dict[str, list[str]] = {}
     for entry in unknown:
         field, _, reason = entry.partition(': ')
-        fields.setdefault(reason or field, []).append(field if reason else '')
+        fields.setdefault(reason, []).append(field)
     return tuple(
         f'{", ".join(dict.fromkeys(hidden))} not read: {reason}'
-        if all(hidden)
-        else reason
         for reason, hidden in fields.items()
     )

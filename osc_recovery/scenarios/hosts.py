@@ -103,9 +103,8 @@ def warnings_of(
     reasons: Iterable[str], found: Iterable[facts.Host]
 ) -> tuple[str, ...]:
     """What was not read, each reason once."""
-    return sources.reasons(
-        (*reasons, *(entry for host in found for entry in host.unknown))
-    )
+    unknown = (entry for host in found for entry in host.unknown)
+    return (*reasons, *sources.reasons(unknown))
 
 
 def _in_service(

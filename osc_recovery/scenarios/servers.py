@@ -122,7 +122,7 @@ class Servers:
             )
         found = listed(origin, names, places, unreadable)
         unknown = (entry for item in found for entry in item.server.unknown)
-        return Listing(found, sources.reasons((*unreadable, *unknown)))
+        return Listing(found, (*unreadable, *sources.reasons(unknown)))
 
     def show(self, name: str) -> Shown:
         """One server, by uuid, name, instance name or EC2 id.

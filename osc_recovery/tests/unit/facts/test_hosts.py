@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 from typing import Any
+from unittest import mock
 
 from osc_recovery import exceptions
 from osc_recovery.facts import hosts
@@ -99,11 +100,17 @@ class GatherTest(base.FactsTestCase):
                 self.assertIs(stale, found[host].fence_stale)
 
     def test_an_unreadable_journal(self) -> None:
-        def broken() -> dict[str, facts.Fence]:
-            raise exceptions.ServiceUnavailable('no journal')
+        for error in (exceptions.ServiceUnavailable, exceptions.ConfigError):
+            with self.subTest(error=error):
+                fences = mock.Mock(side_effect=error('no journal'))
+                host = self.gathered(fences=fences)['kvm1']
+                self.assertEqual(('fence: no journal',), host.unknown)
 
-        host = self.gathered(fences=broken)['kvm1']
-        self.assertEqual(('fence: no journal',), host.unknown)
+    def test_a_schema_that_is_not_known_is_raised_as_it_is(self) -> None:
+        origin = self.origin()
+        database = origin.cells[db_base.CELL.uuid].database
+        self.query(database, 'ALTER TABLE services DROP COLUMN forced_down')
+        self.assertRaises(exceptions.UsageError, hosts.gather, origin)
 
     def test_several_nodes(self) -> None:
         rows = self.hosts['nova_cell1']['compute_nodes']
