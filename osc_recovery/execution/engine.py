@@ -108,6 +108,7 @@ class _Run:
         self._plan = plan
         self._limits = limits
         self._results: _Results = {}
+        self._records: dict[str, list[steps.StepRecord]] = {}
 
     def guarded(
         self, work: Callable[[], results.RunResult]
@@ -167,6 +168,8 @@ class _Run:
         # left out before it was started, and count.
         others = known.keys() - self._results.keys()
         self._results |= {uuid: known[uuid] for uuid in sorted(others)}
+        for record in journal.steps(run_id):
+            self._records.setdefault(record.subject, []).append(record)
         journal.set_servers(run_id, new)
         journal.set_state(run_id, results.RunState.RUNNING)
         self._context.tell(
@@ -206,7 +209,7 @@ class _Run:
                 and state is not results.ServerState.DONE
             ):
                 continue
-            records = self._context.records(server)
+            records = self._records.get(server.uuid, [])
             if recovery.is_past_return(server, records):
                 self._keep(server)
                 kept.append(server)
@@ -256,7 +259,8 @@ class _Run:
     def _go_on(
         self, server: plans.ServerPlan, former: results.ServerResult
     ) -> contexts.Ending:
-        return sequence.work(self._context, server, former)
+        records = tuple(self._records.get(server.uuid, ()))
+        return sequence.work(self._context, server, former, records)
 
     def _take_back(
         self, server: plans.ServerPlan, former: results.ServerResult

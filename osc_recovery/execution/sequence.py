@@ -41,13 +41,13 @@ def work(
     context: contexts.Context,
     server: plans.ServerPlan,
     former: results.ServerResult,
+    records: tuple[steps.StepRecord, ...],
 ) -> contexts.Ending:
     """Do what is left to do for a server, whoever began it.
 
-    ``former`` is where the journal says that it stands.  Raises Halted
-    when the journal fails.
+    ``former`` is where the journal says that it stands, ``records`` are
+    the steps that were begun.  Raises Halted when the journal fails.
     """
-    records = context.records(server)
     if recovery.way(server, former.state, records) is recovery.Way.BACK:
         reason = former.message or _reason(records)
         return undoing.go_back(context, server, reason)
@@ -61,13 +61,16 @@ def go_forward(
 ) -> contexts.Ending:
     """Perform the steps that are not known to be done, in order."""
     known = {record.index: record for record in records}
+    checks: tuple[results.Check, ...] = ()
     context.set_server(server, results.ServerState.RUNNING)
     for index in range(len(server.steps)):
         record = known.get(index)
         if record is not None and record.state is steps.StepState.DONE:
+            checks = contexts.checks_of(record.outcome) or checks
             continue
         try:
-            _perform(context, server, index, record)
+            outcome = _perform(context, server, index, record)
+            checks = contexts.checks_of(outcome) or checks
         except control.Halted:
             raise
         except (_Stopped, exceptions.Interrupted):
@@ -77,7 +80,9 @@ def go_forward(
         except Exception as exc:
             context.check_halted()
             return _failed(context, server, index, exc)
-    return _done(context, server)
+    state = results.ServerState.DONE
+    result = context.set_server(server, state, checks=checks)
+    return contexts.Ending(result, '')
 
 
 def _perform(
@@ -85,7 +90,8 @@ def _perform(
     server: plans.ServerPlan,
     index: int,
     record: steps.StepRecord | None,
-) -> None:
+) -> dict[str, Any]:
+    """Do one step unless it is found done; its outcome."""
     if context.control.stopping:
         raise _Stopped
     context.tell_step(events.EventKind.STEP_STARTED, server, index)
@@ -96,7 +102,7 @@ def _perform(
         intent: dict[str, Any] = codec.encode(step.prepare(task))
         context.begin(server, index, intent)
     elif recovery.settle(context, server, record):
-        return
+        return {}
     else:
         intent = record.intent
         if record.state is steps.StepState.FAILED:
@@ -107,6 +113,7 @@ def _perform(
     context.end(server, index, steps.StepState.DONE, outcome)
     crash.reach(server.uuid, kind, crash.AFTER_OUTCOME)
     context.tell_step(events.EventKind.STEP_DONE, server, index)
+    return outcome
 
 
 def _failed(
@@ -152,17 +159,6 @@ def _waits(
     message = f'stopped at {server.steps[index].kind}'
     state = results.ServerState.RUNNING
     return contexts.Ending(context.set_server(server, state, message))
-
-
-def _done(
-    context: contexts.Context, server: plans.ServerPlan
-) -> contexts.Ending:
-    checks: tuple[results.Check, ...] = ()
-    for record in context.records(server):
-        checks = contexts.checks_of(record.outcome) or checks
-    state = results.ServerState.DONE
-    result = context.set_server(server, state, checks=checks)
-    return contexts.Ending(result, '')
 
 
 def _reason(records: tuple[steps.StepRecord, ...]) -> str:

@@ -31,6 +31,21 @@ from osc_recovery.model import steps
 
 Key = tuple[str, str, int]
 
+# Built once: two commits a step make these the busiest of all.
+_IS_STEP = (
+    tables.STEPS.c.run_id == sa.bindparam('of_run'),
+    tables.STEPS.c.subject == sa.bindparam('of_subject'),
+    tables.STEPS.c.step_index == sa.bindparam('of_index'),
+)
+_UPDATE_STEP = sa.update(tables.STEPS).where(*_IS_STEP)
+_INSERT_STEP = sa.insert(tables.STEPS)
+_INTENT = sa.select(tables.STEPS.c.intent).where(*_IS_STEP).with_for_update()
+_UPDATE_SERVER = sa.update(tables.SERVERS).where(
+    tables.SERVERS.c.run_id == sa.bindparam('of_run'),
+    tables.SERVERS.c.uuid == sa.bindparam('of_uuid'),
+)
+_INSERT_SERVER = sa.insert(tables.SERVERS)
+
 
 def begin(
     connection: sa.Connection, key: Key, kind: str, intent: Mapping[str, Any]
@@ -47,18 +62,15 @@ def begin(
     }
     if not _update(connection, key, values):
         run_id, subject, index = key
-        statement = sa.insert(tables.STEPS).values(
-            run_id=run_id, subject=subject, step_index=index, **values
-        )
-        connection.execute(statement)
+        names = {'run_id': run_id, 'subject': subject, 'step_index': index}
+        connection.execute(_INSERT_STEP, {**names, **values})
 
 
 def remember(
     connection: sa.Connection, key: Key, values: Mapping[str, Any]
 ) -> None:
     """Add to the intent of a step what its successor would need."""
-    query = sa.select(tables.STEPS.c.intent).where(*_is(key))
-    intent = connection.execute(query.with_for_update()).scalar_one()
+    intent = connection.execute(_INTENT, _which(key)).scalar_one()
     merged = {**intent, **codec.encode(dict(values))}
     _update(connection, key, {'intent': merged})
 
@@ -101,7 +113,6 @@ def set_server(
     connection: sa.Connection, run_id: str, server: results.ServerResult
 ) -> None:
     """Store where a server stands."""
-    table = tables.SERVERS
     values = {
         'name': server.name,
         'state': server.state.value,
@@ -109,16 +120,11 @@ def set_server(
         'checks': codec.encode(server.checks),
         'seconds': server.seconds,
     }
-    update = (
-        sa.update(table)
-        .where(table.c.run_id == run_id, table.c.uuid == server.uuid)
-        .values(**values)
-    )
-    if connection.execute(update).rowcount:
+    which = {'of_run': run_id, 'of_uuid': server.uuid}
+    if connection.execute(_UPDATE_SERVER, {**which, **values}).rowcount:
         return
-    connection.execute(
-        sa.insert(table).values(run_id=run_id, uuid=server.uuid, **values)
-    )
+    names = {'run_id': run_id, 'uuid': server.uuid}
+    connection.execute(_INSERT_SERVER, {**names, **values})
 
 
 def read_servers(
@@ -134,21 +140,15 @@ def read_servers(
     return tuple(_server(row) for row in connection.execute(query))
 
 
-def _is(key: Key) -> tuple[sa.ColumnElement[bool], ...]:
-    run_id, subject, index = key
-    table = tables.STEPS
-    return (
-        table.c.run_id == run_id,
-        table.c.subject == subject,
-        table.c.step_index == index,
-    )
+def _which(key: Key) -> dict[str, Any]:
+    return dict(zip(('of_run', 'of_subject', 'of_index'), key, strict=True))
 
 
 def _update(
     connection: sa.Connection, key: Key, values: Mapping[str, Any]
 ) -> bool:
-    statement = sa.update(tables.STEPS).where(*_is(key)).values(**values)
-    return connection.execute(statement).rowcount == 1
+    found = connection.execute(_UPDATE_STEP, {**_which(key), **values})
+    return found.rowcount == 1
 
 
 def _step(row: sa.Row[Any]) -> steps.StepRecord:

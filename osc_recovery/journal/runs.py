@@ -41,6 +41,12 @@ OVER = (
 #: nothing of it can be gone on with
 _CLOSED = (results.RunState.DONE, results.RunState.REVERTED)
 _LIGHT = [c for c in tables.RUNS.c if c.name != 'plan']
+# Built once: it goes with every write of a step.
+_LOCKED = (
+    sa.select(*_LIGHT)
+    .where(tables.RUNS.c.id == sa.bindparam('of_run'))
+    .with_for_update()
+)
 
 
 def new_id() -> str:
@@ -264,8 +270,7 @@ def _who(process: model.Process) -> str:
 
 
 def _locked(connection: sa.Connection, run_id: str) -> model.RunRecord:
-    query = sa.select(*_LIGHT).where(tables.RUNS.c.id == run_id)
-    return _run(connection.execute(query.with_for_update()).one())
+    return _run(connection.execute(_LOCKED, {'of_run': run_id}).one())
 
 
 def _insert_lease(connection: sa.Connection, host: str, run_id: str) -> None:
