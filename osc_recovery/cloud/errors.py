@@ -105,36 +105,29 @@ def translated(
 
 
 def reason(response: requests.Response) -> str:
-    """The sentence in which a service says what is wrong.
-
-    neutron wraps it in NeutronError, placement in a list of errors.
-    """
-    try:
-        body = response.json()
-    except ValueError:
-        return response.reason or ''
-    if not isinstance(body, dict):
-        return response.reason or ''
-    if isinstance(body.get('NeutronError'), dict):
-        return str(body['NeutronError'].get('message', ''))
-    if body.get('errors'):
-        return str(body['errors'][0].get('detail', ''))
-    return response.reason or ''
+    """The sentence in which a service says what is wrong."""
+    return _problem(response)[1] or response.reason or ''
 
 
 def code(response: requests.Response) -> str:
-    """The code with which a service names the kind of an error."""
+    """The code with which a service names the kind of an error, or ''."""
+    return _problem(response)[0]
+
+
+def _problem(response: requests.Response) -> tuple[str, str]:
+    """Code and sentence: in NeutronError, or in placement's list."""
     try:
         body = response.json()
     except ValueError:
-        return ''
+        return '', ''
     if not isinstance(body, dict):
-        return ''
+        return '', ''
     if isinstance(body.get('NeutronError'), dict):
-        return str(body['NeutronError'].get('type', ''))
-    if body.get('errors'):
-        return str(body['errors'][0].get('code', ''))
-    return ''
+        error = body['NeutronError']
+        return str(error.get('type', '')), str(error.get('message', ''))
+    for error in body.get('errors') or ():
+        return str(error.get('code', '')), str(error.get('detail', ''))
+    return '', ''
 
 
 def one_line(text: str) -> str:

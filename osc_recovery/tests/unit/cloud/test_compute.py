@@ -203,6 +203,14 @@ class TestCompute(base.CloudTestCase):
             self.assertTrue(0 <= passed.total_seconds() < 5)
         self.assertEqual(1, len(self.calls()))
 
+    def test_date_without_a_zone(self) -> None:
+        self.mock.get(
+            base.NOVA + '/os-services',
+            json={'services': []},
+            headers={'Date': base.DATE.replace('GMT', '-0000')},
+        )
+        self.assertEqual(datetime.UTC, self.clouds.compute.now().tzinfo)
+
     def test_no_date(self) -> None:
         for headers in ({}, {'Date': 'yesterday'}):
             self.mock.get(

@@ -152,6 +152,35 @@ class TestEveryRequest(base.CloudTestCase):
                 self.assertIn(text, str(error))
                 self.assertNotIn('\n', str(error))
 
+    def test_reasons(self) -> None:
+        """What services make of an error, and what proxies do."""
+        error = {'type': 'T', 'message': 'why'}
+        cases: tuple[tuple[object, str, str], ...] = (
+            ({'NeutronError': error}, 'T', 'why'),
+            ({'NeutronError': 'why'}, '', 'No'),
+            ({'errors': [{'code': 'c', 'detail': 'why'}]}, 'c', 'why'),
+            ({'errors': []}, '', 'No'),
+            ({}, '', 'No'),
+            (['why'], '', 'No'),
+            ('why', '', 'No'),
+        )
+        for body, code, text in cases:
+            self.mock.get(
+                base.NEUTRON, status_code=400, reason='No', json=body
+            )
+            answer = requests.get(base.NEUTRON, timeout=1)
+            self.assertEqual(code, errors.code(answer))
+            self.assertEqual(text, errors.reason(answer))
+        self.mock.get(base.NEUTRON, status_code=502, reason='No', text='<h1>')
+        answer = requests.get(base.NEUTRON, timeout=1)
+        self.assertEqual(
+            ('', 'No'), (errors.code(answer), errors.reason(answer))
+        )
+
+    def test_long_reason(self) -> None:
+        error = errors.refused('network', 'do it', 400, 'word ' * 1000)
+        self.assertTrue(len(str(error)) < 400)
+
     def test_unavailable_is_both(self) -> None:
         """Readers catch ServiceUnavailable, the engine StepFailed."""
         error = errors.unavailable('placement', 'do it', 'it answered 503')

@@ -143,3 +143,7 @@ class TestVolume(base.CloudTestCase):
             },
             self.clouds.volume.volumes([row['id'], 'gone']),
         )
+
+    def test_volumes_refused(self) -> None:
+        self.mock.get(f'{base.CINDER}/volumes/v', status_code=403)
+        self.assertRaises(errors.Refused, self.clouds.volume.volumes, ['v'])

@@ -50,6 +50,14 @@ class TestAllocate(base.RoundTrip):
         step.act(task, world.intent)
         self.assertEqual({_TARGET: _RESOURCES}, world.placement.held)
 
+    def test_lost_answer(self) -> None:
+        """The PUT was done, its answer lost: the next one conflicts."""
+        world = self.world()
+        step, task = self.prepared(world, self.make, self.params)
+        step.act(task, world.intent)
+        step.act(task, world.intent)
+        self.assertEqual({_TARGET: _RESOURCES}, world.placement.held)
+
     def test_others_change(self) -> None:
         cases: tuple[Any, ...] = (
             {},

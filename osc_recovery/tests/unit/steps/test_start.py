@@ -109,6 +109,20 @@ class TestStart(base.Journey):
         self.assertEqual({'request': 'req-late'}, step.act(task, world.intent))
         self.assertEqual(3, len(world.cell.actions))
 
+    def test_answer_without_request_id(self) -> None:
+        world = self.world()
+        step, task = self.prepared(world, self.make, self.params)
+        sent = world.locks.start
+
+        def start(uuid: str) -> str:
+            sent(uuid)
+            return ''
+
+        world.locks.start = start  # type: ignore
+        self.assertEqual(
+            {'request': 'req-start-2'}, step.act(task, world.intent)
+        )
+
     def test_somebody_else_rebooted(self) -> None:
         world = self.world()
         step, task = self.prepared(world, self.make, self.params)
