@@ -358,6 +358,27 @@ class TestWhole(base.TestCase):
                 {results.Verdict.WRONG}, {v for _, v in found}, name
             )
 
+    def test_what_was_found_is_shown_beside_what_was_expected(self) -> None:
+        server = making.change(
+            WHOLE, vm_state='error', task_state='spawning', compute_id=None
+        )
+        shown = {
+            check.name: (check.expected, check.found, check.where)
+            for check in whole.check(server, EXPECTED)
+        }
+
+        self.assertEqual(
+            ('active', 'error', 'cell database'), shown['vm_state']
+        )
+        self.assertEqual(
+            ('none', 'spawning', 'cell database'), shown['task_state']
+        )
+        self.assertEqual(('8', 'none', 'cell database'), shown['compute_id'])
+        self.assertEqual(
+            ('none', 'none', 'migrations'), shown['older tombstones']
+        )
+        self.assertEqual('{"', shown['allocation'][0][:2])
+
     def test_every_check_has_a_defect(self) -> None:
         made = {c.name for c in whole.check(WHOLE, EXPECTED)}
         seen = {check for _, _, checks in DEFECTS for check in checks}

@@ -137,6 +137,12 @@ STATES = (
         'server unlock',
     ),
     making.Case(
+        'locked, nobody knows why',
+        'locked',
+        making.one(locked=True),
+        'locked by somebody: no reason given',
+    ),
+    making.Case(
         'live migration',
         'migration-in-flight',
         making.migration(),
