@@ -109,7 +109,7 @@ class TestCase(testtools.TestCase):
         self.sandbox = SharedCloud.get()
         self.cloud = clouds.Cloud(self.sandbox)
         self.addCleanup(self.assert_no_violations)
-        self.cloud.restore_hosts()
+        self.cloud.restore()
 
     def assert_no_violations(self) -> None:
         """Nothing happened that real hardware would not forgive."""

@@ -18,8 +18,10 @@ import os
 from typing import Any
 
 import openstack
+import sqlalchemy as sa
 
 from osc_recovery import client
+from osc_recovery.db import nova_cell
 from osc_recovery import exceptions
 from osc_recovery.facts import hosts
 from osc_recovery.facts import servers
@@ -162,13 +164,34 @@ class Cloud:
             UP_TIMEOUT,
         )
 
-    def restore_hosts(self) -> None:
-        """Every host is up and enabled, whatever a former test did."""
+    def restore(self) -> None:
+        """Every host is up, and every server runs that should.
+
+        The guests of a host that lost its power are off when it returns,
+        and nova then calls their servers stopped.
+        """
         for host in self.sandbox.hosts:
             service = self.service(host)
             if service['state'] == 'up' and service['status'] == 'enabled':
                 continue
             self.come_back(host)
+        answer = self.api.compute.get('/servers/detail?all_tenants=1')
+        off = [
+            server['id']
+            for server in answer.json()['servers']
+            if server['status'] == 'SHUTOFF'
+            and not server['name'].startswith('batch')
+        ]
+        for uuid in off:
+            self.start_server(uuid)
+        for uuid in off:
+            self.wait_for_status(uuid, 'ACTIVE')
+
+    def start_server(self, uuid: str) -> None:
+        """Ask nova to start a server; does not wait."""
+        self.api.compute.post(
+            f'/servers/{uuid}/action', json={'os-start': None}
+        )
 
     def _wait_for_clean_up(self, host: str) -> None:
         apis.wait(
@@ -189,14 +212,53 @@ class Cloud:
             and row['status'] in ('accepted', 'pre-migrating', 'done')
         ]
 
+    def cell(self) -> nova_cell.NovaCell:
+        """The one cell that has hosts."""
+        cells = self.client().environment().cells.values()
+        (cell,) = [found for found in cells if not found.cell.is_cell0]
+        return cell
+
+    def execute(self, statement: str, **values: Any) -> None:
+        """One statement in the cell database, as nobody should do it."""
+        with self.cell().database.writing() as connection:
+            connection.execute(sa.text(statement), values)
+
+    def disk(self, uuid: str) -> str:
+        """What the server's disk on shared storage holds; '' for none."""
+        path = self.sandbox.directory / 'instances' / uuid / 'disk'
+        return path.read_text() if path.exists() else ''
+
+    def busiest(self) -> str:
+        """The host with the most servers."""
+        return max(
+            self.sandbox.hosts,
+            key=lambda host: len(self.sandbox.guests(host)),
+        )
+
+    def others(self, host: str) -> list[str]:
+        """Every host but one."""
+        return [name for name in self.sandbox.hosts if name != host]
+
     # servers
 
     def servers_on(self, host: str) -> tuple[facts.Server, ...]:
         """The servers of a host, as every service describes them."""
         return servers.gather(self.sources(), hosts=[host])
 
-    def make_server(self, name: str, host: str, *, volume: bool = True) -> str:
-        """Boot an image-backed server, with a volume; returns its uuid."""
+    def make_servers(self, names: list[str], host: str) -> list[str]:
+        """Boot image-backed servers with a volume each, all at a time."""
+        uuids = [self.boot(name, host) for name in names]
+        volumes = [self.make_volume(f'{name}-data') for name in names]
+        for uuid, volume in zip(uuids, volumes, strict=True):
+            self.wait_for_status(uuid, 'ACTIVE')
+            self._wait_for_volume(volume, 'available')
+            self.attach_volume(uuid, volume)
+        for volume in volumes:
+            self._wait_for_volume(volume, 'in-use')
+        return uuids
+
+    def boot(self, name: str, host: str) -> str:
+        """Ask for an image-backed server; does not wait."""
         body = {
             'name': name,
             'flavorRef': self._named('compute', '/flavors', 'tiny'),
@@ -208,20 +270,13 @@ class Cloud:
         }
         made = self.api.compute.post('/servers', json={'server': body})
         uuid: str = made.json()['server']['id']
-        self._wait_for_status(uuid, 'ACTIVE')
-        if volume:
-            self.attach_volume(uuid, self.make_volume(f'{name}-data'))
         return uuid
 
     def make_volume(self, name: str) -> str:
-        """Make a volume and wait until it is available."""
+        """Ask for a volume; does not wait."""
         body = {'name': name, 'size': 1, 'volume_type': 'array1'}
         made = self.api.volume.post('/volumes', json={'volume': body})
         volume: str = made.json()['volume']['id']
-        apis.wait(
-            f'volume {name}',
-            lambda: self.volume(volume)['status'] == 'available' or None,
-        )
         return volume
 
     def volume(self, volume: str) -> dict[str, Any]:
@@ -231,14 +286,16 @@ class Cloud:
         return found
 
     def attach_volume(self, uuid: str, volume: str) -> None:
-        """Attach a volume and wait until it is in use."""
+        """Ask to attach a volume; does not wait."""
         self.api.compute.post(
             f'/servers/{uuid}/os-volume_attachments',
             json={'volumeAttachment': {'volumeId': volume}},
         )
+
+    def _wait_for_volume(self, volume: str, status: str) -> None:
         apis.wait(
-            'the volume to be in use',
-            lambda: self.volume(volume)['status'] == 'in-use' or None,
+            f'volume {volume} to be {status}',
+            lambda: self.volume(volume)['status'] == status or None,
         )
 
     def server(self, uuid: str) -> dict[str, Any]:
@@ -273,7 +330,7 @@ class Cloud:
         answer = self.api.compute.get('/servers', params={'all_tenants': 1})
         return uuid not in {s['id'] for s in answer.json()['servers']}
 
-    def _wait_for_status(self, uuid: str, status: str) -> None:
+    def wait_for_status(self, uuid: str, status: str) -> None:
         def look() -> bool | None:
             found = self.server(uuid)['status']
             if found == 'ERROR':
