@@ -173,6 +173,9 @@ class Configuration:
                 'service_plugins': '',
                 'api_paste_config': self._data('neutron/api-paste.ini'),
                 'agent_down_time': AGENT_DOWN_TIME,
+                # It would overwrite the environment, by which every
+                # process of the sandbox is found.
+                'setproctitle': 'off',
                 'dhcp_agent_notification': False,
             },
             'database': self._database('neutron'),
