@@ -91,7 +91,7 @@ class Api:
 def wait(
     what: str,
     look: Callable[[], T | None],
-    timeout: float = 120,
+    timeout: float = 300,
     interval: float = 0.5,
 ) -> T:
     """Look until something is found.

@@ -66,8 +66,18 @@ class Creation:
         with contextlib.ExitStack() as stack:
             sockets = self._open_sockets(stack, topology)
             self._prepare(source, environment, supervisor)
-            self._start(supervisor, topology, sockets)
-        self._await(supervisor, topology)
+            control = [*topology.hubs(), *topology.control()]
+            for service in control:
+                self._say('services', f'Starting {service.name}')
+                supervisor.start(service, sockets.get(service.name))
+        self._await(supervisor, control)
+        # A nova-compute reports its resources when it starts, and when it
+        # cannot it tries again much later.
+        computes = topology.computes()
+        for service in computes:
+            self._say('services', f'Starting {service.name}')
+            supervisor.start(service)
+        self._await(supervisor, computes)
         self._seed()
         self._state.status = states.READY
         self._state.creator = None
@@ -113,22 +123,11 @@ class Creation:
         self._say('configuration', 'Writing users, endpoints and cells')
         bootstrap.run(self._layout, self._state, configuration, supervisor)
 
-    def _start(
-        self,
-        supervisor: supervisors.Supervisor,
-        topology: topologies.Topology,
-        sockets: Sockets,
-    ) -> None:
-        for service in topology.all():
-            self._say('services', f'Starting {service.name}')
-            supervisor.start(service, sockets.get(service.name))
-
     def _await(
         self,
         supervisor: supervisors.Supervisor,
-        topology: topologies.Topology,
+        services: list[topologies.Service],
     ) -> None:
-        services = topology.all()
         for number, service in enumerate(services, start=1):
             text = f'{service.name} is up'
             supervisor.wait_for(service, self._state.ports)

@@ -32,8 +32,6 @@ VOLUME_TYPE = 'array1'
 SHARED_TYPE = 'array1-multiattach'
 SHARED_VOLUME = 'shared-data'
 
-BOOT_TIMEOUT = 300.0
-
 
 class Seeder:
     """Makes everything in parallel, as far as one thing allows another."""
@@ -66,6 +64,7 @@ class Seeder:
                     self._make_network,
                     self._make_volume_types,
                     self._make_group,
+                    self._lift_volume_quotas,
                 ],
             )
             self._progress(events.Event(STAGE, 'Making volumes'))
@@ -141,6 +140,14 @@ class Seeder:
             body = {'name': name, 'extra_specs': specs}
             self._api.volume.post('/types', json={'volume_type': body})
 
+    def _lift_volume_quotas(self) -> None:
+        # What cinder's migrations store for the default class outweighs
+        # its configuration.
+        limits = {'volumes': -1, 'gigabytes': -1}
+        self._api.volume.put(
+            '/os-quota-class-sets/default', json={'quota_class_set': limits}
+        )
+
     def _make_group(self) -> None:
         body = {'name': 'quorum', 'policy': 'anti-affinity'}
         made = self._api.compute.post(
@@ -190,6 +197,7 @@ class Seeder:
                 apis.wait(SHARED_VOLUME, self._shared_volume_in_use)
 
     def _shared_volume_in_use(self) -> bool | None:
+        self._look_at_servers()
         volume_id = self._volumes[SHARED_VOLUME]
         found = self._api.volume.get(f'/volumes/{volume_id}').json()
         return found['volume']['status'] == 'in-use' or None
@@ -243,8 +251,7 @@ class Seeder:
         total = len(wanted)
 
         def look() -> bool | None:
-            found = self._api.compute.get('/servers/detail').json()['servers']
-            _raise_if_error('server', found)
+            found = self._look_at_servers()
             self._ids.update({s['name']: s['id'] for s in found})
             done = sum(
                 s['status'] == status and s['name'] in wanted for s in found
@@ -253,7 +260,12 @@ class Seeder:
             self._progress(events.Event(STAGE, text, done, total))
             return True if done == total else None
 
-        apis.wait(f'servers to be {status}', look, BOOT_TIMEOUT, 1)
+        apis.wait(f'servers to be {status}', look, interval=1)
+
+    def _look_at_servers(self) -> list[dict[str, Any]]:
+        found = self._api.compute.get('/servers/detail').json()['servers']
+        _raise_if_error('server', found)
+        return list(found)
 
 
 def _raise_if_error(kind: str, found: list[dict[str, Any]]) -> None:

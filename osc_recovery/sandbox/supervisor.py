@@ -30,7 +30,7 @@ from osc_recovery.sandbox import processes
 from osc_recovery.sandbox import topology
 from osc_recovery.sandbox.services.hub import Queue
 
-START_TIMEOUT = 120.0
+START_TIMEOUT = 300.0
 """Seconds that a service may take to answer for the first time."""
 
 

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Stand-ins for the layer 2 agents: heartbeats of every live host."""
+"""Stand-ins for the layer 2 agents of every live host."""
 
 import logging
 import pathlib
@@ -23,6 +23,7 @@ from neutron_lib.plugins import directory
 from oslo_utils import timeutils
 
 from . import power
+from . import wiring
 
 LOG = logging.getLogger(__name__)
 
@@ -50,30 +51,42 @@ def state_of(host: str, first: bool) -> dict[str, Any]:
 
 
 def report(host: str, first: bool) -> None:
-    """Send one heartbeat; a failure is logged and tried again later."""
-    try:
-        directory.get_plugin().create_or_update_agent(
-            context.get_admin_context(),
-            state_of(host, first),
-            timeutils.utcnow(),
-        )
-    except Exception:
-        # Whatever went wrong, the thread has to live on: a silent agent
-        # means a dead host.
-        LOG.exception('no heartbeat for %s', host)
+    """Send one heartbeat."""
+    directory.get_plugin().create_or_update_agent(
+        context.get_admin_context(),
+        state_of(host, first),
+        timeutils.utcnow(),
+    )
 
 
-def run(hosts: pathlib.Path) -> None:
-    """Report for every host that has power, for ever."""
-    reporting: set[str] = set()
-    while True:
-        live = power.live_hosts(hosts)
+class Agents:
+    """The agents of all hosts."""
+
+    def __init__(self, hosts: pathlib.Path) -> None:
+        self._hosts = hosts
+        self._wiring = wiring.Wiring(hosts)
+        self._reporting: set[str] = set()
+
+    def act(self) -> None:
+        """Report and wire ports, once, for every host that has power."""
+        live = power.live_hosts(self._hosts)
         for host in live:
-            report(host, first=host not in reporting)
-        reporting = set(live)
-        time.sleep(INTERVAL)
+            report(host, first=host not in self._reporting)
+        self._reporting = set(live)
+        self._wiring.update(live)
+
+    def run(self) -> None:
+        """Act for ever."""
+        while True:
+            try:
+                self.act()
+            except Exception:
+                # Whatever went wrong, the thread has to live on: a silent
+                # agent means a dead host.
+                LOG.exception('the agents could not do their work')
+            time.sleep(INTERVAL)
 
 
 def start(hosts: pathlib.Path) -> None:
     """Run in a thread of its own."""
-    threading.Thread(target=run, args=(hosts,), daemon=True).start()
+    threading.Thread(target=Agents(hosts).run, daemon=True).start()

@@ -64,11 +64,27 @@ class Cloud:
             *(host, host, host, self.ids[server]),
         )
 
-    def bind_ports(self, server: str, host: str) -> None:
-        """Bind the server's ports to a host."""
+    def ports(self, server: str) -> list[dict[str, Any]]:
+        """The server's ports."""
         query = {'device_id': self.ids[server]}
         found = self.api.network.get('/v2.0/ports', params=query).json()
-        for port in found['ports']:
+        return list(found['ports'])
+
+    def port_statuses(self, server: str) -> list[str]:
+        """The status of each of the server's ports."""
+        return [port['status'] for port in self.ports(server)]
+
+    def await_ports(self, server: str, status: str) -> None:
+        """Wait until the server's ports have that status."""
+
+        def look() -> bool | None:
+            return set(self.port_statuses(server)) == {status} or None
+
+        apis.wait(f'the ports of {server} to be {status}', look)
+
+    def bind_ports(self, server: str, host: str) -> None:
+        """Bind the server's ports to a host."""
+        for port in self.ports(server):
             self.api.network.put(
                 f'/v2.0/ports/{port["id"]}',
                 json={'port': {'binding:host_id': host}},
@@ -284,12 +300,16 @@ class SandboxTest(testtools.TestCase):
         self.assertEqual('shutdown', self.guest('host2', 'quorum-2'))
         self.assertEqual(('host2',), self.sandbox.describe().hosts_off)
         self.cloud.await_host('host2', alive=False)
+        # A silent agent says nothing of its ports.
+        self.assertEqual(['ACTIVE'], self.cloud.port_statuses('quorum-2'))
         self.sandbox.start_host('host2')
         self.cloud.await_host('host2', alive=True)
         # Nothing starts a guest but nova.
         self.assertEqual('shutdown', self.guest('host2', 'quorum-2'))
+        self.cloud.await_ports('quorum-2', 'DOWN')
         self.cloud.hard_reboot('quorum-2')
         self.assertEqual('running', self.guest('host2', 'quorum-2'))
+        self.cloud.await_ports('quorum-2', 'ACTIVE')
 
     def test_service_alone_stops(self) -> None:
         self._stop('host2', service_only=True)
@@ -329,6 +349,7 @@ class SandboxTest(testtools.TestCase):
         self.cloud.await_host(host, alive=True)
         # The next test begins with a guest that runs.
         self.cloud.hard_reboot('quorum-2')
+        self.cloud.await_ports('quorum-2', 'ACTIVE')
 
     def test_service_of_the_control_plane(self) -> None:
         self.sandbox.stop_service('placement')
