@@ -45,6 +45,18 @@ PACKAGES = (
 
 STAGE = 'environment'
 
+# Settings of the caller that would install other versions or elsewhere.
+ELSEWHERE = frozenset(
+    {
+        'PIP_CONSTRAINT',
+        'PIP_PREFIX',
+        'PIP_TARGET',
+        'PIP_USER',
+        'PYTHONHOME',
+        'PYTHONPATH',
+    }
+)
+
 
 def constraints() -> str:
     """The versions that the sandbox was tried with."""
@@ -66,18 +78,26 @@ def key() -> str:
 
 
 @contextlib.contextmanager
-def cache_lock(path: pathlib.Path) -> Iterator[None]:
+def cache_lock(
+    path: pathlib.Path, progress: events.Progress
+) -> Iterator[None]:
     """Hold the cache entry; the kernel lets go when the process dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_suffix('.lock').open('w') as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = 'Waiting for somebody else who makes the same'
+            progress(events.Event(STAGE, text))
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def remove_leftovers(path: pathlib.Path) -> None:
     """Remove what killed attempts left; the lock must be held."""
     for leftover in path.parent.glob(f'{path.name}.incomplete-*'):
-        shutil.rmtree(leftover)
+        # The installer of a killed attempt may live on for a while.
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 class Environment:
@@ -103,7 +123,7 @@ def ensure(
     path = cache / f'environment-{key()}'
     if path.exists():
         return Environment(path)
-    with cache_lock(path):
+    with cache_lock(path, progress):
         if not path.exists():
             remove_leftovers(path)
             incomplete = path.with_name(
@@ -122,7 +142,12 @@ def _install(
     import virtualenv
 
     virtualenv.cli_run(
-        [str(path), '--quiet', '--no-periodic-update'], setup_logging=False
+        [
+            *('--python', sys.executable),
+            *('--quiet', '--no-periodic-update'),
+            str(path),
+        ],
+        setup_logging=False,
     )
     pinned = path / 'constraints.txt'
     pinned.write_text(constraints())
@@ -138,8 +163,12 @@ def _install(
         str(pinned),
         *PACKAGES,
     ]
-    environment = {**os.environ, processes.MARKER: marker}
-    environment.pop('PYTHONPATH', None)
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ELSEWHERE
+    }
+    environment[processes.MARKER] = marker
     with subprocess.Popen(  # noqa: S603 - our own command line
         command,
         env=environment,

@@ -85,7 +85,7 @@ def ensure(
     path = cache / f'databases-{key()}'
     if path.exists():
         return path
-    with environments.cache_lock(path):
+    with environments.cache_lock(path, progress):
         if not path.exists():
             environments.remove_leftovers(path)
             work = path.with_name(f'{path.name}.incomplete-{os.getpid()}')

@@ -14,6 +14,7 @@
 
 import pathlib
 import sys
+from unittest import mock
 
 import fixtures
 
@@ -27,7 +28,8 @@ from osc_recovery.tests.unit import base
 
 # Stands in for pip in an environment that a fake virtualenv makes.
 PIP = """#!/bin/sh
-echo "marker $OSC_RECOVERY_SANDBOX_PROCESS, path $PYTHONPATH"
+echo "marker $OSC_RECOVERY_SANDBOX_PROCESS, path $PYTHONPATH,"
+echo "constraint $PIP_CONSTRAINT,"
 for n in 1 2 3 4 5 6 7 8 9 10 11; do echo "Collecting package$n"; done
 echo "Installing collected packages: nova"
 echo "$@"
@@ -49,7 +51,7 @@ class EnvironmentTestCase(base.TestCase):
         )
 
     def virtualenv(self, arguments: list[str], **_: object) -> None:
-        path = pathlib.Path(arguments[0])
+        path = pathlib.Path(arguments[-1])
         python = path / 'bin' / 'python'
         python.parent.mkdir(parents=True)
         python.write_text(PIP.format(code=self.code))
@@ -66,8 +68,27 @@ class EnvironmentTestCase(base.TestCase):
         self.assertFalse(self.made[0].exists())
         self.assertTrue(first.python.exists())
         log = (first.path / 'install.log').read_text()
-        self.assertIn('marker mark, path \n', log)
+        self.assertIn('marker mark, path ,\n', log)
         self.assertIn('openstack-placement', log)
+
+    def test_the_constraints_of_the_caller_do_not_count(self) -> None:
+        for name in ('PIP_CONSTRAINT', 'PYTHONPATH'):
+            self.useFixture(fixtures.EnvironmentVariable(name, 'x'))
+        made = self.ensure()
+        log = (made.path / 'install.log').read_text()
+        self.assertIn('path ,\nconstraint ,\n', log)
+
+    def test_waiting_for_somebody_else_is_said(self) -> None:
+        path = self.cache / 'x'
+        with environment.cache_lock(path, self.seen.append):
+            self.assertEqual([], self.seen)
+            lock = path.with_suffix('.lock')
+            with mock.patch('fcntl.flock') as flock, lock.open('w'):
+                flock.side_effect = [BlockingIOError, None]
+                with environment.cache_lock(path, self.seen.append):
+                    pass
+        (event,) = self.seen
+        self.assertIn('Waiting', event.text)
 
     def test_progress(self) -> None:
         self.ensure()
