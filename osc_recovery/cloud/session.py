@@ -40,10 +40,6 @@ class Clouds:
         overrides: Callable[[str], str | None],
         service_auth: ksa_session.Session | None = None,
     ) -> None:
-        for limited in (session, service_auth):
-            # Fetching a token again goes out with the session's own limit.
-            if limited is not None and limited.timeout is None:
-                limited.timeout = wire.TIMEOUT
         self._session = session
         self._region_name = region_name
         self._interface = interface

@@ -29,7 +29,8 @@ from osc_recovery.cloud import errors
 
 LOG = logging.getLogger(__name__)
 
-#: seconds that a service has for connecting, and for each answer
+#: seconds that a service has for connecting, and for each answer, unless the
+#: operator has set another limit (api_timeout in clouds.yaml)
 TIMEOUT = 60.0
 
 
@@ -69,6 +70,9 @@ class Wire(adapter.Adapter):
         **filters: Any,
     ) -> None:
         super().__init__(session, **filters)
+        # The session's limit also holds when it fetches a new token.
+        if session.timeout is None:
+            session.timeout = TIMEOUT
         self.service = service
         self._tally = tally
         self._date: tuple[datetime.datetime, float] | None = None
@@ -78,7 +82,6 @@ class Wire(adapter.Adapter):
     ) -> requests.Response:
         """Send a request; raises what keystoneauth raises."""
         kwargs['log'] = False
-        kwargs.setdefault('timeout', TIMEOUT)
         self._tally.add(self.service, method)
         started = time.monotonic()
         status = 'no answer'

@@ -92,9 +92,20 @@ class TestEveryRequest(base.CloudTestCase):
         self.clouds.compute.services()
         self.clouds.volume.services()
         self.clouds.network.agents('h')
-        self.assertEqual(4, len(self.mock.request_history))
+        url = base.NEUTRON + '/v2.0/ports/p/bindings/h'
+        self.mock.delete(url, status_code=204)
+        self.clouds.network.delete_binding('p', 'h')
+        # Two of them fetch a token, with the operator's and nova's user.
+        self.assertEqual(6, len(self.mock.request_history))
         for sent in self.mock.request_history:
             self.assertEqual(wire.TIMEOUT, sent.timeout)
+
+    def test_operators_time_limit(self) -> None:
+        self.clouds._session.timeout = 5.0
+        self.mock.get(base.NOVA + '/os-services', json={'services': []})
+        self.clouds.compute.services()
+        for sent in self.mock.request_history:
+            self.assertEqual(5.0, sent.timeout)
 
     def test_counts(self) -> None:
         self.mock.get(base.NOVA + '/os-services', json={'services': []})

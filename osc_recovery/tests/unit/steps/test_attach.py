@@ -74,6 +74,26 @@ class TestAttach(base.RoundTrip):
             self.make(world).undo(task, dict(world.intent))
             self.assertEqual([fakes.OLD], list(world.volume.rows))
 
+    def test_untouched_mapping_stays_untouched(self) -> None:
+        """libvirt's data.device_path is nowhere else to be had."""
+        world = self.world()
+        step, task = self.prepared(world, self.make, self.params)
+        world.cell.mapping['connection_info'] = '{"data": "device_path"}'
+        step.undo(task, world.intent)
+        self.assertEqual(
+            '{"data": "device_path"}', world.cell.mapping['connection_info']
+        )
+
+    def test_blank_attachment_is_adopted(self) -> None:
+        """A crash left it between cinder's answer and the journal."""
+        world = self.world()
+        task, died = self.run_to(world, 2)
+        self.assertTrue(died)
+        self.assertNotIn('new', world.intent)
+        self.assertIn('new-1', world.volume.rows)
+        self.go_on(world, task)
+        self.assertEqual(['new-1'], list(world.volume.rows))
+
     def test_secrets_stay_out_of_the_journal(self) -> None:
         world = self.world()
         step, task = self.prepared(world, self.make, self.params)

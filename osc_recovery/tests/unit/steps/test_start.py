@@ -198,6 +198,23 @@ class TestFailures(base.StepTestCase):
             steps.Observation.DONE, step.observe(task, world.intent)
         )
 
+    def test_success_is_not_enough(self) -> None:
+        """The event says Success, but the server has yet to be active."""
+        for vm_state, task_state in (
+            ('stopped', None),
+            ('active', 'powering-off'),
+        ):
+            world = _world()
+            step, task = self.made(world)
+            world.cell.actions.append(('req-2', 'start'))
+            world.cell.results['req-2'] = ((_EVENT, 'Success'),)
+            world.cell.instance.update(
+                vm_state=vm_state, task_state=task_state
+            )
+            self.assertEqual(
+                steps.Observation.SAFE, step.observe(task, world.intent)
+            )
+
     def test_timeout(self) -> None:
         world = _world()
         step, task = self.made(world, start_timeout=-1.0)
