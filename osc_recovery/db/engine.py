@@ -41,9 +41,10 @@ from osc_recovery import exceptions
 
 T = TypeVar('T')
 
-#: seconds to wait for a connection, and for an answer (longer than the 50
-#: seconds that InnoDB lets a statement wait for a lock)
+#: seconds to wait for a connection, for a lock (as long as InnoDB does) and
+#: for an answer
 CONNECT_TIMEOUT = 10
+LOCK_TIMEOUT = 50
 ANSWER_TIMEOUT = 120
 #: milliseconds that SQLite waits for a lock
 BUSY_TIMEOUT = 60_000
@@ -55,6 +56,7 @@ logging.getLogger('oslo_db').setLevel(logging.CRITICAL)
 
 #: the drivers we install, where a URL names none
 _DRIVERS = {'mysql': 'mysql+pymysql', 'postgresql': 'postgresql+psycopg2'}
+_LOCK_NOT_AVAILABLE = '55P03'
 _WRITER = 'osc_recovery_writer'
 #: what drivers raise when they connect: PyMySQL a RuntimeError when the
 #: server's authentication needs another package, all a TypeError when the
@@ -194,6 +196,10 @@ class Database:
                 self._message('broke the connection', exc)
             ) from None
         except (oslo_exc.DBError, sa_exc.SQLAlchemyError) as exc:
+            if getattr(exc, 'connection_invalidated', False):
+                raise Disconnected(
+                    self._message('broke the connection', exc)
+                ) from None
             if _is_busy(exc):
                 raise Contended(self._message('is locked', exc)) from None
             raise exceptions.RecoveryError(
@@ -224,6 +230,8 @@ class Database:
                 f'{self._url.drivername} ({type(exc).__name__})'
             ) from None
         engine.hide_parameters = True
+        if self.dialect == 'postgresql':
+            event.listen(engine, 'connect', _set_server_timeouts)
         if self.dialect == 'sqlite':
             event.listen(engine, 'connect', _set_busy_timeout)
             event.listen(
@@ -293,9 +301,24 @@ def _with_timeouts(url: sqlalchemy.URL) -> sqlalchemy.URL:
 
 
 def _is_busy(exc: Exception) -> bool:
-    """Whether SQLite gave up waiting for a lock; oslo.db does not tell."""
-    code = getattr(getattr(exc, 'orig', None), 'sqlite_errorcode', None)
+    """Whether waiting for a lock was given up, where oslo.db does not tell.
+
+    InnoDB's is a DBDeadlock; here are SQLite's and PostgreSQL's.
+    """
+    inner = getattr(exc, 'inner_exception', None) or exc
+    driver = getattr(inner, 'orig', None)
+    if getattr(driver, 'pgcode', None) == _LOCK_NOT_AVAILABLE:
+        return True
+    code = getattr(driver, 'sqlite_errorcode', None)
     return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _set_server_timeouts(connection: Any, _record: Any) -> None:
+    """PostgreSQL waits for ever unless it is told not to."""
+    with connection.cursor() as cursor:
+        cursor.execute(f'SET lock_timeout = {LOCK_TIMEOUT * 1000}')
+        cursor.execute(f'SET statement_timeout = {ANSWER_TIMEOUT * 1000}')
+    connection.commit()
 
 
 def _set_busy_timeout(connection: Any, _record: Any) -> None:

@@ -35,9 +35,7 @@ RETIRED = 'completed'
 DONE = 'done'
 
 
-def to_retire(
-    connection: sa.Connection, uuid: str, target: str, *, lock: bool = False
-) -> list[Row]:
+def to_retire(connection: sa.Connection, uuid: str, target: str) -> list[Row]:
     """The evacuation rows on which the target would destroy the guest.
 
     An old one must not outlive a move back to that host.
@@ -52,8 +50,6 @@ def to_retire(
         .where(table.c.deleted == 0)
         .order_by(table.c.id)
     )
-    if lock:
-        query = query.with_for_update()
     return [
         {**row, 'updated_at': times.to_text(row['updated_at'])}
         for row in connection.execute(query).mappings()

@@ -18,9 +18,11 @@ manager.py:rebuild_instance, resource_tracker.py:finish_evacuation), plus a
 row of migrations, the tombstone: it makes the source, when it returns,
 destroy its stale copy of the guest (_destroy_evacuated_instances).
 
-Every write locks the rows, compares them with the plan's values and counts
-what it changed; it raises RowMismatch, and has changed nothing, when they
-differ.  Each can be repeated: what it finds done it leaves.
+Every write locks the server's row, compares what it finds with the plan's
+values and counts what it changed; it raises RowMismatch, and has changed
+nothing, when they differ.  Only this row is locked: searching migrations FOR
+UPDATE would lock gaps of its indexes, and moves in parallel would deadlock.
+Each write can be repeated: what it finds done it leaves.
 """
 
 from typing import Any
@@ -71,6 +73,7 @@ def before_image(
     ``retired`` the evacuation rows on which the target would destroy this
     guest.  Raises RowMismatch when the server is not on the source.
     """
+    console_tokens = cell.console_tokens
     with cell.reading() as connection:
         instance = _instance(connection, cell, uuid)
         if instance['host'] != source_host:
@@ -84,7 +87,7 @@ def before_image(
                 **instance,
                 'updated_at': times.to_text(instance['updated_at']),
             },
-            'tokens': tokens.read(connection, cell.schema, uuid),
+            'tokens': tokens.read(connection, console_tokens, uuid),
             'retired': evacuations.to_retire(connection, uuid, target_host),
         }
 
@@ -99,18 +102,20 @@ def move(
     that a former try was committed.
     """
     uuid, now = before['uuid'], times.now()
+    console_tokens = cell.console_tokens
     with cell.writing() as connection:
+        # The lock first: a former try's commit may still be under way.
+        found = _instance(connection, cell, uuid, lock=True)
         if evacuations.tombstone(connection, tombstone) is not None:
             return
-        found = _instance(connection, cell, uuid, lock=True)
         _compare(uuid, found, _planned(params))
         _same_tokens(
             uuid,
             before['tokens'],
-            tokens.read(connection, cell.schema, uuid, lock=True),
+            tokens.read(connection, console_tokens, uuid),
         )
         target = params['target']['host']
-        retired = evacuations.to_retire(connection, uuid, target, lock=True)
+        retired = evacuations.to_retire(connection, uuid, target)
         if _statuses(retired) != _statuses(before['retired']):
             raise _changed(uuid, 'it has other evacuations')
         _update(connection, cell, uuid, _planned(params), _moved_row(params))
@@ -152,7 +157,7 @@ def move_back(
     was taken back.  Raises RowMismatch when the server has been started or
     moved since, or the source has returned.
     """
-    uuid = before['uuid']
+    uuid, console_tokens = before['uuid'], cell.console_tokens
     with cell.writing() as connection:
         row = evacuations.tombstone(connection, tombstone, lock=True)
         if row is None:
@@ -171,7 +176,7 @@ def move_back(
         image = dict(before['instance'])
         image['updated_at'] = times.from_text(image['updated_at'])
         _update(connection, cell, uuid, arrived, image)
-        tokens.restore(connection, before['tokens'])
+        tokens.restore(connection, console_tokens, before['tokens'])
         for old in before['retired']:
             updated = times.from_text(old['updated_at'])
             changed = evacuations.set_status(

@@ -15,6 +15,7 @@
 
 from collections.abc import Collection
 import dataclasses
+import functools
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -58,6 +59,22 @@ class NovaCell(schema.Checked):
         super().__init__(database)
         self.cell = cell
         self._template = instance_name_template
+
+    @functools.cached_property
+    def console_tokens(self) -> sa.Table | None:
+        """console_auth_tokens with every column that this release has.
+
+        Reflected on a connection of its own: SQLAlchemy leaves one that it
+        reflected with without oslo.db's translation of errors
+        (skip_user_error_events), and a deadlock would not be retried.
+        """
+        table = tables.console_auth_tokens
+        if not self.schema.has(table):
+            return None
+        with self.reading() as connection:
+            return sa.Table(
+                table.name, sa.MetaData(), autoload_with=connection
+            )
 
     def services(self) -> tuple[facts.ComputeService, ...]:
         """Every nova-compute service, by host."""

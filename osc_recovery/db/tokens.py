@@ -23,7 +23,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from osc_recovery.db import schema
 from osc_recovery.db import tables
 from osc_recovery.db import times
 
@@ -31,23 +30,16 @@ Row = dict[str, Any]
 
 
 def read(
-    connection: sa.Connection,
-    known: schema.Schema,
-    uuid: str,
-    *,
-    lock: bool = False,
+    connection: sa.Connection, table: sa.Table | None, uuid: str
 ) -> list[Row]:
-    """A server's tokens in JSON's types, in order."""
-    if not known.has(tables.console_auth_tokens):
+    """A server's tokens in JSON's types, in order; none without a table."""
+    if table is None:
         return []
-    table = _table(connection)
     query = (
         sa.select(table)
         .where(table.c.instance_uuid == uuid)
         .order_by(table.c.id)
     )
-    if lock:
-        query = query.with_for_update()
     rows = connection.execute(query).mappings()
     return [
         {name: _encode(value) for name, value in row.items()} for row in rows
@@ -62,11 +54,12 @@ def delete(connection: sa.Connection, rows: list[Row]) -> None:
         connection.execute(sa.delete(table).where(table.c.id.in_(ids)))
 
 
-def restore(connection: sa.Connection, rows: list[Row]) -> None:
+def restore(
+    connection: sa.Connection, table: sa.Table | None, rows: list[Row]
+) -> None:
     """Insert these tokens again, but for those that are there."""
-    if not rows:
+    if table is None or not rows:
         return
-    table = _table(connection)
     ids = [row['id'] for row in rows]
     there = set(
         connection.scalars(sa.select(table.c.id).where(table.c.id.in_(ids)))
@@ -75,15 +68,6 @@ def restore(connection: sa.Connection, rows: list[Row]) -> None:
         if row['id'] not in there:
             values = {k: _decode(table, k, v) for k, v in row.items()}
             connection.execute(sa.insert(table).values(values))
-
-
-def _table(connection: sa.Connection) -> sa.Table:
-    """The table as this database has it."""
-    return sa.Table(
-        tables.console_auth_tokens.name,
-        sa.MetaData(),
-        autoload_with=connection,
-    )
 
 
 def _encode(value: Any) -> Any:

@@ -137,7 +137,6 @@ class DialectsTest(base.DatabaseTestCase):
             for table in (
                 'instances',
                 'migrations',
-                'console_auth_tokens',
                 'block_device_mapping',
             ):
                 self.assertTrue(

@@ -282,6 +282,50 @@ class ErrorsTest(EngineTestCase):
         self.assertNotIn('Traceback', self.log.output)
 
 
+class DriverErrorsTest(EngineTestCase):
+    """What errors that oslo.db leaves alone are taken for."""
+
+    def fail_with(self, **attributes: Any) -> type:
+        """The type of what comes out of a transaction that fails so."""
+        driver = sqlite3.OperationalError('no')
+        for name, value in attributes.items():
+            setattr(driver, name, value)
+
+        def read() -> None:
+            with self.database.reading():
+                error = sa.exc.OperationalError('SELECT', {}, driver)
+                error.connection_invalidated = bool(attributes.get('lost'))
+                raise error
+
+        return type(self.assertRaises(exceptions.RecoveryError, read))
+
+    def test_kinds(self) -> None:
+        for attributes, expected in (
+            ({'pgcode': '55P03'}, engine.Contended),
+            ({'pgcode': '42601'}, exceptions.RecoveryError),
+            ({'sqlite_errorcode': sqlite3.SQLITE_BUSY}, engine.Contended),
+            ({'sqlite_errorcode': sqlite3.SQLITE_LOCKED}, engine.Contended),
+            ({'sqlite_errorcode': 1}, exceptions.RecoveryError),
+            ({'lost': True}, engine.Disconnected),
+            ({}, exceptions.RecoveryError),
+        ):
+            with self.subTest(attributes):
+                self.assertEqual(expected, self.fail_with(**attributes))
+
+    def test_postgresql_is_told_not_to_wait_for_ever(self) -> None:
+        connection = mock.MagicMock()
+        engine._set_server_timeouts(connection, None)
+        cursor = connection.cursor.return_value.__enter__.return_value
+        self.assertEqual(
+            [
+                mock.call('SET lock_timeout = 50000'),
+                mock.call('SET statement_timeout = 120000'),
+            ],
+            cursor.execute.mock_calls,
+        )
+        connection.commit.assert_called_once_with()
+
+
 class UrlsTest(unit.TestCase):
     """What is added to a URL."""
 

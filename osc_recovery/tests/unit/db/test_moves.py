@@ -480,9 +480,17 @@ class OldSchemaTest(MovesTestCase):
 class TokensTest(MovesTestCase):
     """What is kept of console tokens."""
 
+    def test_nothing_is_reflected_inside_a_transaction(self) -> None:
+        before = self.before()
+        with self.counted(self.cell_.database) as sent:
+            self.move(before)
+            self.move_back(before)
+        self.assertGreater(len(sent), 10)
+        self.assertEqual([], [s for s in sent if 'PRAGMA' in s])
+
     def test_every_column_comes_back(self) -> None:
         with self.cell_.reading() as connection:
-            rows = tokens.read(connection, self.cell_.schema, SERVER)
+            rows = tokens.read(connection, self.cell_.console_tokens, SERVER)
         self.assertEqual(
             '2026-11-22T15:40:28+00:00', rows[0]['created_at'][:25]
         )
