@@ -108,6 +108,17 @@ class TestDescribe(base.TestCase):
         )
         self.assertFalse([x for x in sent if 'activate' in x])
 
+    def test_the_owner_follows_the_zone(self) -> None:
+        wanted = (
+            f'neutron PUT /v2.0/ports/{PORT} {{"port": {{"device_owner": '
+            '"compute:az2"}}'
+        )
+        moved = relocate.plan(making.target(zone='az2'), CHOICE, 'now')
+        stays = relocate.plan(making.one(), CHOICE, 'now')
+
+        self.assertIn(wanted, lines(moved))
+        self.assertFalse([x for x in lines(stays) if 'device_owner' in x])
+
     def test_secrets_are_masked(self) -> None:
         secret = {'host': 'kvm2', 'auth_password': 'chap'}
         sent = lines(

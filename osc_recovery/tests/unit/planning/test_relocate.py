@@ -317,6 +317,20 @@ class TestPlan(base.TestCase):
             plan.capacity['kvm2']['VCPU'],
         )
 
+    def test_the_frame_has_the_targets_that_were_found(self) -> None:
+        blocked = builders.server('stopped', vm_state='rescued', api=None)
+        cloud = builders.cloud(builders.server('volume-backed'), blocked)
+        plan = relocate.plan(cloud, choices.Choice(), 'now')
+        again = relocate.plan(cloud, choices.of_plan(plan), 'now')
+
+        self.assertEqual(['kvm2'], list(plan.frame['targets']))
+        self.assertEqual(['kvm2'], list(plan.capacity))
+        self.assertEqual(plan.fingerprint, again.fingerprint)
+        self.assertEqual(
+            [s.fingerprint for s in plan.runnable],
+            [s.fingerprint for s in again.runnable],
+        )
+
     def test_the_choice_is_kept(self) -> None:
         choice = choices.Choice(
             targets=('kvm2',),
