@@ -37,7 +37,7 @@ REPORT_INTERVAL = 2
 DOWN_TIME = 8
 # Binding a port fails when its agent seems dead: a machine that is short of
 # time must not make it so.
-AGENT_DOWN_TIME = 30
+AGENT_DOWN_TIME = 120
 
 UNLIMITED = -1
 

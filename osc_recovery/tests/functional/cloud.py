@@ -35,6 +35,8 @@ from osc_recovery.sandbox import state as states
 
 #: seconds until a host that was started is up for nova
 UP_TIMEOUT = 60.0
+#: servers that are booted at the same time
+BATCH = 5
 
 
 class Manager:
@@ -246,11 +248,16 @@ class Cloud:
         return servers.gather(self.sources(), hosts=[host])
 
     def make_servers(self, names: list[str], host: str) -> list[str]:
-        """Boot image-backed servers with a volume each, all at a time."""
-        uuids = [self.boot(name, host) for name in names]
+        """Boot image-backed servers with a volume each, a few at a time."""
         volumes = [self.make_volume(f'{name}-data') for name in names]
+        uuids: list[str] = []
+        for start in range(0, len(names), BATCH):
+            batch = names[start : start + BATCH]
+            booted = [self.boot(name, host) for name in batch]
+            for uuid in booted:
+                self.wait_for_status(uuid, 'ACTIVE')
+            uuids += booted
         for uuid, volume in zip(uuids, volumes, strict=True):
-            self.wait_for_status(uuid, 'ACTIVE')
             self._wait_for_volume(volume, 'available')
             self.attach_volume(uuid, volume)
         for volume in volumes:
