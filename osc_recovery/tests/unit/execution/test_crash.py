@@ -134,6 +134,17 @@ class ForwardTestCase(CrashCase):
             self.assertEqual(results.RunState.DONE, run.state)
             self.assertIsNone(journal.lease('dead1'))
 
+    def test_what_is_done_is_not_looked_at(self) -> None:
+        rig, world = self.rig('done', self.plan)
+        boundary = harness.Boundary('uuid-a', 'send', crash.AFTER_INTENT)
+        self.assertTrue(rig.start(boundary).was_killed)
+        rig.resume()
+        for kind in ('set', 'make', 'activate'):
+            with self.subTest(kind):
+                acts = world.ledger(f'{kind}.act').count('uuid-a')
+                looks = world.ledger(f'{kind}.observe').count('uuid-a')
+                self.assertEqual((1, 0), (acts, looks))
+
     def test_kill_twice_at_the_same_place(self) -> None:
         for point in (crash.BEFORE_ACT, crash.AFTER_ACT):
             boundary = harness.Boundary('uuid-a', 'send', point)

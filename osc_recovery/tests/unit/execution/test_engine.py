@@ -314,6 +314,21 @@ class PlanTestCase(EngineCase):
         self.assertRaises(exceptions.Held, self.engine().run, run_id, plan)
         self.assertEqual([], self.world.read()['ledger'])
 
+    def test_what_was_begun_comes_first(self) -> None:
+        plan = fakes.plan(*(fakes.server_plan(n) for n in 'abc'))
+        self.world.fault('make', 'act', error='Interrupted')
+        self.run_id = self.begin(plan)
+        half = fakes.plan(plan.servers[1])
+        self.engine().run(self.run_id, half)
+        self.heard.clear()
+        self.resume(plan)
+        begun = [
+            event.name
+            for event in self.heard
+            if event.kind is events.EventKind.SERVER_STARTED
+        ]
+        self.assertEqual(['b', 'a', 'c'], begun)
+
     def test_seconds_add_up(self) -> None:
         plan = fakes.plan(fakes.server_plan('a'))
         self.world.fault('send', 'act')
