@@ -76,6 +76,10 @@ class Disconnected(exceptions.ServiceUnavailable):
     """The connection to a database broke in the middle of a transaction."""
 
 
+class Unreachable(exceptions.ServiceUnavailable):
+    """A database server does not accept connections at the moment."""
+
+
 class Contended(exceptions.ServiceUnavailable):
     """A transaction was rolled back because of a deadlock or a lock."""
 
@@ -172,9 +176,10 @@ class Database:
         try:
             connection = self.engine.connect()
         except _CONNECT_ERRORS as exc:
-            raise exceptions.ServiceUnavailable(
-                self._message('cannot be reached', exc)
-            ) from None
+            kind = exceptions.ServiceUnavailable
+            if self.dialect != 'sqlite':
+                kind = Unreachable
+            raise kind(self._message('cannot be reached', exc)) from None
         try:
             yield connection
         finally:
@@ -254,14 +259,15 @@ def retrying(func: Callable[..., T]) -> Callable[..., T]:
 
     For functions that make one transaction and can be repeated: a broken
     connection leaves open whether the commit took place, so what is
-    already there must be recognised.
+    already there must be recognised.  A cluster that changes its server is
+    waited for, some ten seconds at most.
     """
     retry = oslo_api.wrap_db_retry(
         retry_interval=0.2,
         max_retries=RETRIES,
         max_retry_interval=5,
         exception_checker=lambda exc: isinstance(
-            exc, Contended | Disconnected
+            exc, Contended | Disconnected | Unreachable
         ),
         jitter=True,
     )

@@ -185,7 +185,7 @@ class ErrorsTest(EngineTestCase):
         error = self.fail_with(
             pymysql.err.OperationalError(2003, f"Can't connect {PASSWORD}")
         )
-        self.assertIsInstance(error, exceptions.ServiceUnavailable)
+        self.assertIsInstance(error, engine.Unreachable)
         self.assertIn('nova_cell1 at db.example.org:3307', str(error))
         self.assertIn("Can't connect ***", str(error))
         self.assertEqual(1, len(str(error).splitlines()))
@@ -391,7 +391,9 @@ class RetryingTest(unit.TestCase):
     def test_what_is_tried_again(self) -> None:
         lost = engine.Disconnected('x')
         contended = engine.Contended('x')
+        gone = engine.Unreachable('x')
         self.assertEqual(2, self.calls(lost))
+        self.assertEqual(4, self.calls(lost, gone, gone))
         self.assertEqual(3, self.calls(contended, lost))
         self.assertEqual(
             engine.RETRIES + 1, self.calls(*[lost] * (engine.RETRIES + 5))
@@ -401,10 +403,17 @@ class RetryingTest(unit.TestCase):
         for error in (
             exceptions.RowMismatch('x'),
             exceptions.RecoveryError('x'),
+            exceptions.ServiceUnavailable('x'),
             KeyError('x'),
         ):
             with self.subTest(error):
                 self.assertEqual(1, self.calls(error))
+
+    def test_how_long_it_takes_at_most(self) -> None:
+        lost = engine.Unreachable('x')
+        self.calls(*[lost] * (engine.RETRIES + 1))
+        waited = sum(call.args[0] for call in self.sleep.mock_calls)
+        self.assertLess(waited, 15)
 
     def test_the_last_error_comes_out_quietly(self) -> None:
         @engine.retrying
