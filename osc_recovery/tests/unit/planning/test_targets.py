@@ -246,6 +246,21 @@ class TestGroups(base.TestCase):
         made = plan([first, second])
 
         self.assertEqual([['zone-pinned'], ['group-policy']], codes(made))
+        facts_read = [f.fact for f in made.servers[1].findings if f.blocks]
+        self.assertIn('no host takes server-0 (uuid-0)', facts_read[0])
+
+    def test_affinity_with_a_member_that_placement_offers_nothing(
+        self,
+    ) -> None:
+        first, second = grouped(servers(2), 'affinity')
+        cloud = making.change(
+            builders.cloud(first, second),
+            hosts={'kvm2': KVM2},
+            candidates={second.uuid: ('kvm2',)},
+        )
+        made = relocate.plan(cloud, choices.Choice(), 'now')
+
+        self.assertEqual([['no-target'], ['group-policy']], codes(made))
 
     def test_soft_policies_are_kept_where_that_is_possible(self) -> None:
         apart = plan(grouped(servers(2), 'soft-anti-affinity'))
