@@ -16,8 +16,8 @@ import pathlib
 
 import sqlalchemy as sa
 
-from osc_recovery import exceptions
 from osc_recovery.db import engine
+from osc_recovery import exceptions
 from osc_recovery.journal import tables
 
 _MIGRATIONS = pathlib.Path(__file__).parent / 'migrations'

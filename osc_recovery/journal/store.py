@@ -25,8 +25,8 @@ from typing import Any, TypeVar
 from oslo_db import exception as db_exception
 import sqlalchemy as sa
 
-from osc_recovery import exceptions
 from osc_recovery.db import engine
+from osc_recovery import exceptions
 from osc_recovery.journal import clock
 from osc_recovery.journal import entries
 from osc_recovery.journal import fences

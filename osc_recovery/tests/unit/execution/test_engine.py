@@ -615,7 +615,9 @@ class JournalFailureTestCase(EngineCase):
 
         def prepare(task: steps.Task) -> Any:
             me = process.current()
-            with mock.patch.object(process, 'alive', return_value=False):
+            with mock.patch.object(
+                process, 'alive', autospec=True, return_value=False
+            ):
                 successor = codec.encode(me) | {'pid': me.pid + 1}
                 other.take_over(self.run_id, type(me)(**successor))
             return former(task)

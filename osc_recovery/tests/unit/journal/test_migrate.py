@@ -16,15 +16,15 @@
 from typing import Any
 
 from alembic import autogenerate
-from alembic import script
 from alembic.runtime import migration
+from alembic import script
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
-from osc_recovery import exceptions
 from osc_recovery.db import engine
+from osc_recovery import exceptions
 from osc_recovery.journal import migrate
 from osc_recovery.journal import store
 from osc_recovery.journal import tables

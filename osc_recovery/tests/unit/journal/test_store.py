@@ -19,8 +19,8 @@ from unittest import mock
 
 from oslo_db import exception as db_exception
 
-from osc_recovery import exceptions
 from osc_recovery.db import engine
+from osc_recovery import exceptions
 from osc_recovery.journal import clock
 from osc_recovery.journal import process
 from osc_recovery.journal import runs as rows
@@ -470,5 +470,5 @@ class ErrorTestCase(JournalCase):
             side_effect=OSError('refused'),
             autospec=True,
         ):
-            error = self.assertRaises(Exception, journal.runs)
+            error = self.assertRaises(store.JournalError, journal.runs)
         self.assertIsNone(re.search('s3cret', repr(error) + str(error)))
