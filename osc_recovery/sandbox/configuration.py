@@ -34,7 +34,7 @@ Sections = dict[str, Options]
 
 # Seconds; a host counts as dead after four missed reports.
 REPORT_INTERVAL = 2
-DOWN_TIME = 8
+DOWN_TIME = 20
 # Binding a port fails when its agent seems dead: a machine that is short of
 # time must not make it so.
 AGENT_DOWN_TIME = 120

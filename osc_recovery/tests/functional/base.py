@@ -160,6 +160,11 @@ class TestCase(testtools.TestCase):
         """The environment that sourcing the openrc makes."""
         return self.cloud.environ()
 
+    def newest_run(self) -> str:
+        """The id of the run that was started last."""
+        listed = self.recovery('run', 'list', '-f', 'json').json()
+        return str(listed[0]['ID'])
+
     def fence(self, host: str) -> None:
         """Cut a host's power, wait until nova sees it, and fence it."""
         self.cloud.power_off(host)

@@ -311,6 +311,12 @@ class Cloud:
         found: dict[str, Any] = answer.json()['server']
         return found
 
+    def reset_state(self, uuid: str, state: str) -> None:
+        """What ``openstack server set --state`` does."""
+        self.api.compute.post(
+            f'/servers/{uuid}/action', json={'os-resetState': {'state': state}}
+        )
+
     def starts(self, uuid: str) -> int:
         """How often anybody asked nova to start or reboot a server."""
         answer = self.api.compute.get(f'/servers/{uuid}/os-instance-actions')

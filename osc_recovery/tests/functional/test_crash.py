@@ -86,7 +86,7 @@ class CrashTestCase(base.TestCase):
         self.fence(self.source)
         for uuid, boundary in fleet.items():
             self._relocate([uuid], boundary.environ(uuid), code=KILLED)
-            run = self._newest_run()
+            run = self.newest_run()
             self._revert(run, {})
             now = self.read_server(uuid)
             self.assertEqual(
@@ -112,7 +112,7 @@ class CrashTestCase(base.TestCase):
         # the first that gets so far stops all the others before they do
         begun = Boundary('attach', crash.AFTER_ACT).environ('*')
         self._relocate(list(fleet), begun, code=KILLED)
-        run = self._newest_run()
+        run = self.newest_run()
         for point in points:
             self._revert(run, point.environ('*'), code=KILLED)
         self._revert(run, {})
@@ -169,17 +169,13 @@ class CrashTestCase(base.TestCase):
     def _killed_run(self, fleet: dict[str, Boundary]) -> str:
         uuid, boundary = next(iter(fleet.items()))
         self._relocate(list(fleet), boundary.environ(uuid), code=KILLED)
-        return self._newest_run()
+        return self.newest_run()
 
     def _killed_resumes(self, run: str, fleet: dict[str, Boundary]) -> None:
         for uuid, boundary in list(fleet.items())[1:]:
             self.recovery(
                 'run', 'resume', run, env=boundary.environ(uuid), code=None
             )
-
-    def _newest_run(self) -> str:
-        listed = self.recovery('run', 'list', '-f', 'json').json()
-        return str(listed[0]['ID'])
 
     def _shown(self, run: str) -> Any:
         return self.recovery('run', 'show', run, '-f', 'json').json()
