@@ -273,6 +273,9 @@ class Configuration:
                 'update_resources_interval': 20,
                 'sync_power_state_interval': 30,
                 'block_device_allocate_retries_interval': 1,
+                # A call that times out on a busy machine is carried out
+                # all the same, and then nova and the host disagree.
+                'rpc_response_timeout': 180,
                 'compute_driver': f'{library.PACKAGE}.SandboxDriver',
                 'executor_thread_pool_size': 16,
             },

@@ -78,6 +78,7 @@ class Seeder:
             self._await_volumes()
             _run_all(pool, [self._make_sharing, *self._server_tasks()])
             self._await_servers('ACTIVE', self._servers)
+            self._check_hosts()
             stopped = [
                 server
                 for server in self._servers
@@ -261,6 +262,18 @@ class Seeder:
             return True if done == total else None
 
         apis.wait(f'servers to be {status}', look, interval=1)
+
+    def _check_hosts(self) -> None:
+        found = {
+            server['name']: server['OS-EXT-SRV-ATTR:host']
+            for server in self._look_at_servers()
+        }
+        for server in self._servers:
+            if found[server.name] != server.host:
+                raise exceptions.RecoveryError(
+                    f'The server {server.name} is on {found[server.name]}, '
+                    f'not on {server.host}.'
+                )
 
     def _look_at_servers(self) -> list[dict[str, Any]]:
         found = self._api.compute.get('/servers/detail').json()['servers']
