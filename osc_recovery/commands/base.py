@@ -40,7 +40,8 @@ class Command(command.Command):
     @property
     def recovery(self) -> 'client.RecoveryClient':
         """The plug-in's client, with the configuration file named."""
-        made: client.RecoveryClient = self.app.client_manager.recovery
+        manager: Any = self.app.client_manager
+        made: client.RecoveryClient = manager.recovery
         made.use_config(self.app.options.recovery_config)
         return made
 

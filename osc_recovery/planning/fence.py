@@ -16,7 +16,6 @@ from osc_recovery.model import facts
 from osc_recovery.model import findings
 from osc_recovery.model import plans
 from osc_recovery.model import steps
-from osc_recovery.planning import catalogue
 from osc_recovery.planning import fingerprint
 from osc_recovery.planning.checks import frame
 
@@ -27,6 +26,7 @@ _CHECKS = (
     frame.service_missing,
     frame.cell_usable,
     frame.host_alive,
+    frame.watcher_silent,
 )
 
 
@@ -86,32 +86,12 @@ def _findings(
         candidates={},
         stage_bindings=True,
         schema={},
-        unknown=_watchers_unknown(host),
     )
-    checks = (*_CHECKS, _watchers_missing)
     return tuple(
         found.accept() if found.code in accept else found
-        for look in checks
+        for look in _CHECKS
         for found in look(cloud)
     )
-
-
-def _watchers_unknown(host: facts.Host) -> tuple[str, ...]:
-    """Those who could have contradicted, but were not heard."""
-    return tuple(
-        what
-        for what in host.unknown
-        if what.startswith(('agents', 'volume_services'))
-    )
-
-
-def _watchers_missing(cloud: facts.CloudFacts) -> frame.Findings:
-    for what in cloud.unknown:
-        yield catalogue.finding(
-            'watcher-silent',
-            f'could not be asked whether it still hears the host: {what}',
-            'Bring the service back to have its word as well.',
-        )
 
 
 def _frame_of(host: facts.Host, operator: str) -> plans.ServerPlan:

@@ -92,7 +92,7 @@ class CrashTestCase(base.TestCase):
             self.assertEqual(
                 exactness.published(before[uuid]),
                 exactness.published(now),
-                boundary,
+                str(boundary),
             )
             self.assertEqual('reverted', self._shown(run)['state'])
         self.cloud.come_back(self.source)
