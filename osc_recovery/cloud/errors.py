@@ -14,6 +14,7 @@
 
 from collections.abc import Iterator
 import contextlib
+import re
 from typing import Any
 
 from keystoneauth1 import exceptions as ksa_exceptions
@@ -29,6 +30,9 @@ PROJECTS = {
     'volume': 'cinder',
 }
 _LONGEST = 300
+#: what keystoneauth makes of requests' ConnectionError
+_NO_CONNECTION = re.compile(r'Unable to establish connection to (\S+?):? ')
+_ERRNO = re.compile(r'\[Errno -?\d+\] ([^\'")]+)')
 
 
 class NoClientError(Exception):
@@ -96,12 +100,23 @@ def translated(
     try:
         yield
     except ksa_exceptions.ClientException as exc:
-        raise unavailable(service, what, str(exc)) from exc
+        raise unavailable(service, what, without_answer(exc)) from exc
     except client_error as exc:
         error: Any = exc
         raise from_status(
             service, what, int(error.code), str(error.message)
         ) from exc
+
+
+def without_answer(exc: ksa_exceptions.ClientException) -> str:
+    """Why there was no answer, without the tail of nested exceptions."""
+    text = str(exc)
+    found = _NO_CONNECTION.match(text)
+    if found is None:
+        return text
+    errno = _ERRNO.search(text)
+    detail = f' ({errno.group(1)})' if errno else ''
+    return f'no connection to {found.group(1)}{detail}'
 
 
 def reason(response: requests.Response) -> str:

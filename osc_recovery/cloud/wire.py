@@ -117,7 +117,8 @@ class Wire(adapter.Adapter):
         try:
             response = self.request(url, method, raise_exc=False, **kwargs)
         except ksa_exceptions.ClientException as exc:
-            raise errors.unavailable(self.service, what, str(exc)) from exc
+            why = errors.without_answer(exc)
+            raise errors.unavailable(self.service, what, why) from exc
         status = response.status_code
         if status >= 400 and status not in allow:
             raise errors.from_status(

@@ -139,7 +139,16 @@ class TestEveryRequest(base.CloudTestCase):
     def test_no_answer(self) -> None:
         cases = [
             (requests.ConnectTimeout, 'timed out'),
-            (requests.ConnectionError, 'Unable to establish'),
+            (
+                requests.ConnectionError(
+                    'HTTPConnectionPool(host=1): Max retries exceeded with '
+                    "url: / (Caused by NewConnectionError('x: [Errno 111] "
+                    "Connection refused'))"
+                ),
+                '(Connection refused); check that',
+            ),
+            (requests.ConnectionError('x' * 999), 'no connection to http://'),
+            (requests.exceptions.InvalidHeader('odd'), 'Unexpected exception'),
         ]
         for failure, text in cases:
             self.mock.get(base.NOVA + '/os-services', exc=failure)
