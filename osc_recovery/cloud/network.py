@@ -229,9 +229,9 @@ class Network:
         if response.status_code == 403:
             self._role_missing = True
             raise exceptions.StepFailed(
-                f'neutron refused to {what}: the user of nova.conf lacks '
-                f'the role service; grant it with "openstack role add", or '
-                f'plan again, and bindings will be changed in one go',
+                f'neutron refused to {what}: the user in nova.conf '
+                f'([service_user] or [neutron]) lacks the role service; '
+                f'grant it with "openstack role add", then plan again',
                 cause='service-role-missing',
             )
         return response
