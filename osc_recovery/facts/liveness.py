@@ -135,9 +135,15 @@ def compare(before: Reading, after: Reading) -> Verdict:
 
 
 def stale(fence: facts.Fence | None, service: facts.ComputeService) -> bool:
-    """Whether the host was heard of after somebody stated it is dead."""
+    """Whether the host was heard of after somebody stated it is dead.
+
+    The report that was the last one then must be the last one now: no two
+    clocks are compared, except where the fence does not tell.
+    """
     if fence is None or service.last_seen_up is None:
         return False
+    if fence.last_seen_up:
+        return service.last_seen_up != fence.last_seen_up
     return moment(service.last_seen_up) > moment(fence.recorded_at)
 
 

@@ -35,6 +35,7 @@ def record(connection: sa.Connection, fence: facts.Fence) -> None:
         'operator': fence.operator,
         'run_id': fence.run_id,
         'released_at': '',
+        'last_seen_up': fence.last_seen_up,
     }
     update = sa.update(table).where(*is_it).values(**values)
     if connection.execute(update).rowcount:
@@ -88,4 +89,5 @@ def _fence(row: Any) -> facts.Fence:
         operator=row.operator,
         recorded_at=row.recorded_at,
         run_id=row.run_id,
+        last_seen_up=row.last_seen_up,
     )

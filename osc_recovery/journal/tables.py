@@ -89,4 +89,5 @@ FENCES = sa.Table(
     sa.Column('operator', sa.String(255), nullable=False),
     sa.Column('run_id', sa.String(32), nullable=False),
     sa.Column('released_at', sa.String(32), nullable=False),
+    sa.Column('last_seen_up', sa.String(64), nullable=False),
 )

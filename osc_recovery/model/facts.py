@@ -94,7 +94,11 @@ class Provider:
 
 @dataclasses.dataclass(frozen=True)
 class Fence:
-    """Proof, or a recorded statement, that a host is dead."""
+    """Proof, or a recorded statement, that a host is dead.
+
+    ``last_seen_up`` is when nova-compute had reported last: a later report
+    makes the fence stale, whatever the clocks of the machines say.
+    """
 
     host: str
     method: str
@@ -102,6 +106,7 @@ class Fence:
     operator: str
     recorded_at: str
     run_id: str = ''
+    last_seen_up: str = ''
 
 
 @dataclasses.dataclass(frozen=True)

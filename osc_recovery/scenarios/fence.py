@@ -98,6 +98,7 @@ class Fencing:
                 operator=run.process.operator,
                 recorded_at=clock.now(),
                 run_id=run.id,
+                last_seen_up=plan.frame['last seen up'] or '',
             )
         )
 

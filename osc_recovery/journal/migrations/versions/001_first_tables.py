@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column('operator', sa.String(255), nullable=False),
         sa.Column('run_id', sa.String(32), nullable=False),
         sa.Column('released_at', sa.String(32), nullable=False),
+        sa.Column('last_seen_up', sa.String(64), nullable=False),
     )
 
 

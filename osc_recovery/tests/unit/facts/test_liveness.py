@@ -127,6 +127,21 @@ class RulesTest(base.TestCase):
                 self.assertIs(expected, liveness.stale(fence, service(seen)))
         self.assertFalse(liveness.stale(None, service()))
 
+    def test_stale_fence_compares_reports_not_clocks(self) -> None:
+        # recorded by a machine whose clock is an hour behind
+        fence = facts.Fence(
+            'kvm1',
+            'statement',
+            'off',
+            'ops',
+            '2026-11-22T14:55:00+00:00',
+            last_seen_up='2026-11-22 15:54:59',
+        )
+        last = service('2026-11-22 15:54:59')
+        self.assertFalse(liveness.stale(fence, last))
+        later = service('2026-11-22 15:55:09')
+        self.assertTrue(liveness.stale(fence, later))
+
     def test_moment(self) -> None:
         for text in (
             '2026-11-22 16:00:00',
