@@ -24,9 +24,9 @@ import urllib.parse
 
 import requests
 
-from osc_recovery import exceptions
 from osc_recovery.cloud import errors
 from osc_recovery.cloud import wire
+from osc_recovery import exceptions
 from osc_recovery.model import facts
 
 Json = dict[str, Any]

@@ -18,9 +18,9 @@ import urllib.parse
 
 import requests
 
-from osc_recovery import exceptions
 from osc_recovery.cloud import errors
 from osc_recovery.cloud import wire
+from osc_recovery import exceptions
 from osc_recovery.model import facts
 
 #: The highest without consumer types: from 1.38 on a GET may answer the

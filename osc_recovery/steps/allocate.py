@@ -20,8 +20,8 @@ returned source would leave the server with none) nor one with two.
 import dataclasses
 from typing import Any
 
-from osc_recovery import exceptions
 from osc_recovery.cloud import session
+from osc_recovery import exceptions
 from osc_recovery.model import facts
 from osc_recovery.model import steps
 

@@ -25,12 +25,12 @@ from collections.abc import Callable, Mapping
 import time
 from typing import Any
 
-from osc_recovery import exceptions
 from osc_recovery.cloud import errors
 from osc_recovery.cloud import session
 from osc_recovery.db import cinder as cinder_db
 from osc_recovery.db import moves
 from osc_recovery.db import nova_cell
+from osc_recovery import exceptions
 from osc_recovery.model import steps
 from osc_recovery.steps import base
 

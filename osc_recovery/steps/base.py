@@ -15,8 +15,8 @@
 import dataclasses
 from typing import Any
 
-from osc_recovery import exceptions
 from osc_recovery.cloud import wire
+from osc_recovery import exceptions
 from osc_recovery.model import steps
 
 

@@ -14,9 +14,9 @@
 
 from typing import Any
 
-from osc_recovery import exceptions
 from osc_recovery.cloud import network
 from osc_recovery.cloud import session
+from osc_recovery import exceptions
 from osc_recovery.model import facts
 from osc_recovery.model import steps
 

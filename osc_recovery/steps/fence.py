@@ -14,8 +14,8 @@
 
 from typing import Any
 
-from osc_recovery import exceptions
 from osc_recovery.cloud import session
+from osc_recovery import exceptions
 from osc_recovery.model import steps
 from osc_recovery.steps import base
 

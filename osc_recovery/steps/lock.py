@@ -18,8 +18,8 @@ leaves the server unlocked: what is locked already is left alone.
 
 from typing import Any
 
-from osc_recovery import exceptions
 from osc_recovery.cloud import session
+from osc_recovery import exceptions
 from osc_recovery.model import facts
 from osc_recovery.model import steps
 from osc_recovery.steps import base

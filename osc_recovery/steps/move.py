@@ -20,9 +20,9 @@ from collections.abc import Mapping
 from typing import Any
 import uuid
 
-from osc_recovery import exceptions
 from osc_recovery.db import moves
 from osc_recovery.db import nova_cell
+from osc_recovery import exceptions
 from osc_recovery.model import steps
 
 #: what the plan rests on, by the name of the instances column

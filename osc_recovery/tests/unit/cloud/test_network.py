@@ -12,8 +12,8 @@
 
 """neutron's adapter against recorded replies."""
 
-from osc_recovery import exceptions
 from osc_recovery.cloud import errors
+from osc_recovery import exceptions
 from osc_recovery.model import facts
 from osc_recovery.tests.unit.cloud import base
 

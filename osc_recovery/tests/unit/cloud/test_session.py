@@ -17,9 +17,9 @@ import logging
 
 import requests
 
-from osc_recovery import exceptions
 from osc_recovery.cloud import errors
 from osc_recovery.cloud import wire
+from osc_recovery import exceptions
 from osc_recovery.tests.unit.cloud import base
 
 _SECRET = 'chap-5ecret'
@@ -199,7 +199,7 @@ class TestEveryRequest(base.CloudTestCase):
 
     def test_long_reason(self) -> None:
         error = errors.refused('network', 'do it', 400, 'word ' * 1000)
-        self.assertTrue(len(str(error)) < 400)
+        self.assertLess(len(str(error)), 400)
 
     def test_unavailable_is_both(self) -> None:
         """Readers catch ServiceUnavailable, the engine StepFailed."""

@@ -21,6 +21,8 @@ import fixtures
 from osc_recovery.model import steps
 from osc_recovery.tests.unit import base
 from osc_recovery.tests.unit.steps import fakes
+from osc_recovery.tests.unit.steps import points
+from osc_recovery.tests.unit.steps import storage
 
 #: crash positions tried before a step counts as endless
 _MOST = 100
@@ -34,7 +36,7 @@ class StepTestCase(base.TestCase):
         for module in ('attach', 'move'):
             self.useFixture(
                 fixtures.MonkeyPatch(
-                    f'osc_recovery.steps.{module}.moves', fakes.Moves()
+                    f'osc_recovery.steps.{module}.moves', storage.Moves()
                 )
             )
 
@@ -78,7 +80,7 @@ class Journey(StepTestCase):
         died = False
         try:
             step.act(task, dict(world.intent))
-        except fakes.Crash:
+        except points.Crash:
             died = True
         world.crash_at = None
         return task, died
@@ -98,7 +100,7 @@ class Journey(StepTestCase):
             if name.startswith('after ') and name != 'after remember'
         )
         self.assertEqual(self.changes, made)
-        self.assertNotIn(fakes.SECRET, json.dumps(world.intent))
+        self.assertNotIn(storage.SECRET, json.dumps(world.intent))
         step, task = self.make(world), world.task(**self.params)
         self.assertEqual(
             steps.Observation.DONE, step.observe(task, world.intent)
@@ -154,7 +156,7 @@ class RoundTrip(Journey):
             world.crash_at = undo_position
             try:
                 self.make(world).undo(task, dict(world.intent))
-            except fakes.Crash:
+            except points.Crash:
                 world.crash_at = None
                 self.make(world).undo(task, dict(world.intent))
                 where = f'at {position}, undone at {undo_position}'

@@ -14,21 +14,22 @@
 
 from typing import Any, ClassVar
 
-from osc_recovery import exceptions
 from osc_recovery.cloud import errors
+from osc_recovery import exceptions
 from osc_recovery.model import steps
 from osc_recovery.steps import activate
 from osc_recovery.tests.unit.steps import base
 from osc_recovery.tests.unit.steps import fakes
+from osc_recovery.tests.unit.steps import storage
 
 _PARAMS = {
     'port': fakes.PORT,
-    'source': fakes.SOURCE,
-    'target': fakes.TARGET,
+    'source': storage.SOURCE,
+    'target': storage.TARGET,
     'staged': True,
     'device_owner': None,
 }
-_THERE = {fakes.TARGET: ('ACTIVE', 'ovs')}
+_THERE = {storage.TARGET: ('ACTIVE', 'ovs')}
 
 
 class TestStaged(base.Journey):
@@ -40,7 +41,7 @@ class TestStaged(base.Journey):
 
     def world(self) -> fakes.World:
         world = fakes.World()
-        world.network.found[fakes.TARGET] = ('INACTIVE', 'ovs')
+        world.network.found[storage.TARGET] = ('INACTIVE', 'ovs')
         return world
 
     def test_one_binding(self) -> None:
@@ -110,7 +111,7 @@ class TestFailures(base.StepTestCase):
 
     def test_lost_and_not_to_be_had(self) -> None:
         world: Any = fakes.World()
-        world.network.dead.add(fakes.TARGET)
+        world.network.dead.add(storage.TARGET)
         step, task = activate.Activate(world), world.task(**_PARAMS)
         error = self.assertRaises(exceptions.StepFailed, step.act, task, {})
         self.assertEqual('binding-failed', error.cause)
@@ -126,9 +127,9 @@ class TestFailures(base.StepTestCase):
         """neutron answers 200 and binding_failed."""
         for staged in (True, False):
             world: Any = fakes.World()
-            world.network.dead.add(fakes.TARGET)
+            world.network.dead.add(storage.TARGET)
             if staged:
-                world.network.found[fakes.TARGET] = ('INACTIVE', 'unbound')
+                world.network.found[storage.TARGET] = ('INACTIVE', 'unbound')
             params = {**_PARAMS, 'staged': staged}
             step, task = activate.Activate(world), world.task(**params)
             for _ in range(2):

@@ -19,10 +19,11 @@ from osc_recovery.model import steps
 from osc_recovery.steps import allocate
 from osc_recovery.tests.unit.steps import base
 from osc_recovery.tests.unit.steps import fakes
+from osc_recovery.tests.unit.steps import storage
 
 _SOURCE, _TARGET = (
-    fakes.PROVIDERS[fakes.SOURCE],
-    fakes.PROVIDERS[fakes.TARGET],
+    fakes.PROVIDERS[storage.SOURCE],
+    fakes.PROVIDERS[storage.TARGET],
 )
 _RESOURCES = {'VCPU': 1, 'MEMORY_MB': 64}
 _PARAMS = {

@@ -15,23 +15,26 @@
 import json
 from typing import Any, ClassVar
 
-from osc_recovery import exceptions
 from osc_recovery.cloud import errors
+from osc_recovery import exceptions
 from osc_recovery.model import steps
 from osc_recovery.steps import attach
 from osc_recovery.steps import base as step_base
 from osc_recovery.tests.unit.steps import base
 from osc_recovery.tests.unit.steps import fakes
+from osc_recovery.tests.unit.steps import storage
 
 _PARAMS: dict[str, Any] = {
     'cell': fakes.CELL,
     'mapping': 88,
-    'volume': fakes.VOLUME,
-    'attachment': fakes.OLD,
+    'volume': storage.VOLUME,
+    'attachment': storage.OLD,
     'device': '/dev/sda',
-    'connector': fakes.connector(fakes.TARGET),
-    'connection_digest': fakes.digest(fakes.stored(fakes.OLD, fakes.SOURCE)),
-    'source_connector': fakes.connector(fakes.SOURCE, '/dev/sda'),
+    'connector': storage.connector(storage.TARGET),
+    'connection_digest': storage.digest(
+        storage.stored(storage.OLD, storage.SOURCE)
+    ),
+    'source_connector': storage.connector(storage.SOURCE, '/dev/sda'),
 }
 
 
@@ -55,12 +58,12 @@ class TestAttach(base.RoundTrip):
         world = self.clean()
         (row,) = world.volume.rows.values()
         self.assertEqual(
-            fakes.connector(fakes.TARGET, '/dev/sda'), row.connector
+            storage.connector(storage.TARGET, '/dev/sda'), row.connector
         )
         self.assertEqual('attached', row.status)
-        self.assertEqual({fakes.TARGET}, world.volume.exports)
+        self.assertEqual({storage.TARGET}, world.volume.exports)
         self.assertEqual(
-            fakes.stored('new-1', fakes.TARGET),
+            storage.stored('new-1', storage.TARGET),
             world.cell.mapping['connection_info'],
         )
         self.assertEqual('new-1', world.cell.mapping['attachment_id'])
@@ -72,7 +75,7 @@ class TestAttach(base.RoundTrip):
             task, died = self.run_to(world, position)
             self.assertTrue(died)
             self.make(world).undo(task, dict(world.intent))
-            self.assertEqual([fakes.OLD], list(world.volume.rows))
+            self.assertEqual([storage.OLD], list(world.volume.rows))
 
     def test_untouched_mapping_stays_untouched(self) -> None:
         """libvirt's data.device_path is nowhere else to be had."""
@@ -99,8 +102,8 @@ class TestAttach(base.RoundTrip):
         step, task = self.prepared(world, self.make, self.params)
         outcome = step.act(task, world.intent)
         step.undo(task, world.intent)
-        self.assertIn(fakes.SECRET, world.cell.mapping['connection_info'])
-        self.assertNotIn(fakes.SECRET, json.dumps([world.intent, outcome]))
+        self.assertIn(storage.SECRET, world.cell.mapping['connection_info'])
+        self.assertNotIn(storage.SECRET, json.dumps([world.intent, outcome]))
 
 
 class TestMultiattach(TestAttach):
@@ -116,10 +119,10 @@ class TestMultiattach(TestAttach):
 
     params: ClassVar[dict[str, Any]] = {
         **_PARAMS,
-        'connection_digest': fakes.digest(
+        'connection_digest': storage.digest(
             json.dumps(
                 {
-                    **json.loads(fakes.stored(fakes.OLD, fakes.SOURCE)),
+                    **json.loads(storage.stored(storage.OLD, storage.SOURCE)),
                     'multiattach': True,
                 }
             )
@@ -192,7 +195,7 @@ class TestRefusals(base.StepTestCase):
             world.volume.rows.clear()
 
         def other_connector(world: fakes.World) -> None:
-            world.volume.rows[fakes.OLD].connector = {'host': 'x'}
+            world.volume.rows[storage.OLD].connector = {'host': 'x'}
 
         for change in (
             deleted,
@@ -258,7 +261,7 @@ class TestRefusals(base.StepTestCase):
     def test_no_connection_info(self) -> None:
         world = fakes.World()
         step, task = self.prepared(world, self.make, _PARAMS)
-        world.volume.rows = {'new-1': fakes.Attachment('attaching')}
+        world.volume.rows = {'new-1': storage.Attachment('attaching')}
         world.intent['new'] = 'new-1'
         error = self.assertRaises(
             exceptions.StepFailed, step.act, task, world.intent

@@ -19,11 +19,12 @@ from osc_recovery.model import steps
 from osc_recovery.steps import bind
 from osc_recovery.tests.unit.steps import base
 from osc_recovery.tests.unit.steps import fakes
+from osc_recovery.tests.unit.steps import storage
 
 _PARAMS = {
     'port': fakes.PORT,
-    'source': fakes.SOURCE,
-    'target': fakes.TARGET,
+    'source': storage.SOURCE,
+    'target': storage.TARGET,
     'vnic_type': 'normal',
 }
 
@@ -38,8 +39,8 @@ class TestBind(base.RoundTrip):
     def test_source_stays_active(self) -> None:
         self.assertEqual(
             {
-                fakes.SOURCE: ('ACTIVE', 'ovs'),
-                fakes.TARGET: ('INACTIVE', 'ovs'),
+                storage.SOURCE: ('ACTIVE', 'ovs'),
+                storage.TARGET: ('INACTIVE', 'ovs'),
             },
             self.clean().network.found,
         )
@@ -56,7 +57,7 @@ class TestExisting(base.RoundTrip):
 
     def world(self) -> fakes.World:
         world = fakes.World()
-        world.network.found[fakes.TARGET] = ('INACTIVE', 'ovs')
+        world.network.found[storage.TARGET] = ('INACTIVE', 'ovs')
         return world
 
 
@@ -69,12 +70,12 @@ class TestRefusals(base.StepTestCase):
     def test_changed_since_plan(self) -> None:
         cases: tuple[dict[str, tuple[str, str]], ...] = (
             {},
-            {fakes.TARGET: ('ACTIVE', 'ovs')},
+            {storage.TARGET: ('ACTIVE', 'ovs')},
             {'compute9': ('ACTIVE', 'ovs')},
-            {fakes.SOURCE: ('INACTIVE', 'unbound')},
+            {storage.SOURCE: ('INACTIVE', 'unbound')},
             {
-                fakes.SOURCE: ('ACTIVE', 'ovs'),
-                fakes.TARGET: ('ACTIVE', 'ovs'),
+                storage.SOURCE: ('ACTIVE', 'ovs'),
+                storage.TARGET: ('ACTIVE', 'ovs'),
             },
         )
         for found in cases:
@@ -89,7 +90,7 @@ class TestRefusals(base.StepTestCase):
     def test_dead_agent(self) -> None:
         world = fakes.World()
         before = world.image()
-        world.network.dead.add(fakes.TARGET)
+        world.network.dead.add(storage.TARGET)
         step, task = self.prepared(world, self.make, _PARAMS)
         error = self.assertRaises(
             exceptions.StepFailed, step.act, task, world.intent
@@ -104,7 +105,7 @@ class TestRefusals(base.StepTestCase):
             world = fakes.World()
             before = world.image()
             step, task = self.prepared(world, self.make, _PARAMS)
-            world.network.found[fakes.TARGET] = ('INACTIVE', vif_type)
+            world.network.found[storage.TARGET] = ('INACTIVE', vif_type)
             self.assertEqual(
                 steps.Observation.SAFE, step.observe(task, world.intent)
             )
@@ -119,24 +120,24 @@ class TestRefusals(base.StepTestCase):
     def test_stale_leftover(self) -> None:
         """A leftover that lost its vif_type is made anew, not activated."""
         world = fakes.World()
-        world.network.found[fakes.TARGET] = ('INACTIVE', 'unbound')
+        world.network.found[storage.TARGET] = ('INACTIVE', 'unbound')
         step, task = self.prepared(world, self.make, _PARAMS)
         step.act(task, world.intent)
         self.assertEqual(
-            ('INACTIVE', 'ovs'), world.network.found[fakes.TARGET]
+            ('INACTIVE', 'ovs'), world.network.found[storage.TARGET]
         )
         step.undo(task, world.intent)
         self.assertEqual(
-            {fakes.SOURCE: ('ACTIVE', 'ovs')}, world.network.found
+            {storage.SOURCE: ('ACTIVE', 'ovs')}, world.network.found
         )
 
     def test_active_is_never_deleted(self) -> None:
         world = fakes.World()
         step, task = self.prepared(world, self.make, _PARAMS)
         step.act(task, world.intent)
-        world.network.activate_binding(fakes.PORT, fakes.TARGET)
+        world.network.activate_binding(fakes.PORT, storage.TARGET)
         self.assertEqual(
             steps.Observation.ASK, step.observe(task, world.intent)
         )
         self.assertRaises(exceptions.StepFailed, step.undo, task, world.intent)
-        self.assertIn(fakes.TARGET, world.network.found)
+        self.assertIn(storage.TARGET, world.network.found)

@@ -29,7 +29,7 @@ class TestDown(base.Journey):
         return fence.Down(world)
 
     def test_forced_down(self) -> None:
-        self.assertIs(True, self.clean().locks.found[0]['forced_down'])
+        self.assertIs(True, self.clean().compute.found[0]['forced_down'])
 
 
 class TestDisable(base.Journey):
@@ -44,7 +44,7 @@ class TestDisable(base.Journey):
 
     def test_reason(self) -> None:
         world = self.clean()
-        found = world.locks.found[0]
+        found = world.compute.found[0]
         self.assertEqual('disabled', found['status'])
         self.assertEqual('osc-recovery r1 op', found['disabled_reason'])
         self.assertEqual(
@@ -53,7 +53,7 @@ class TestDisable(base.Journey):
 
     def test_another_reason_is_not_ours(self) -> None:
         world = self.clean()
-        world.locks.found[0]['disabled_reason'] = 'another'
+        world.compute.found[0]['disabled_reason'] = 'another'
         task = world.task(**self.params)
         self.assertEqual(
             steps.Observation.SAFE, self.make(world).observe(task, {})

@@ -28,7 +28,7 @@ class TestLock(base.RoundTrip):
         return lock.Lock(world)
 
     def test_reason(self) -> None:
-        self.assertEqual('osc-recovery r1', self.clean().locks.reason)
+        self.assertEqual('osc-recovery r1', self.clean().compute.reason)
 
 
 class TestLockedBefore(base.RoundTrip):
@@ -39,7 +39,7 @@ class TestLockedBefore(base.RoundTrip):
 
     def world(self) -> fakes.World:
         world = fakes.World()
-        world.locks.locked, world.locks.reason = True, 'mine'
+        world.compute.locked, world.compute.reason = True, 'mine'
         return world
 
 
@@ -51,7 +51,7 @@ class TestUnlock(base.Journey):
 
     def world(self) -> fakes.World:
         world = fakes.World()
-        world.locks.locked, world.locks.reason = True, 'osc-recovery r1'
+        world.compute.locked, world.compute.reason = True, 'osc-recovery r1'
         return world
 
     def test_undo_is_refused(self) -> None:
@@ -68,7 +68,7 @@ class TestNotOurs(base.StepTestCase):
     def test_others_lock(self) -> None:
         for reason in (None, 'mine', 'osc-recovery r2'):
             world: Any = fakes.World()
-            world.locks.locked, world.locks.reason = True, reason
+            world.compute.locked, world.compute.reason = True, reason
             step, task = lock.Unlock(world), world.task()
             self.assertEqual(steps.Observation.DONE, step.observe(task, {}))
             self.assertEqual({'unlocked': False}, step.act(task, {}))
@@ -77,7 +77,7 @@ class TestNotOurs(base.StepTestCase):
 
     def test_server_gone(self) -> None:
         world: Any = fakes.World()
-        world.locks.gone = True
+        world.compute.gone = True
         error = self.assertRaises(
             exceptions.RowMismatch, lock.Lock(world).prepare, world.task()
         )

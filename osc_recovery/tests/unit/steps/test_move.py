@@ -19,17 +19,18 @@ from osc_recovery.model import steps
 from osc_recovery.steps import move
 from osc_recovery.tests.unit.steps import base
 from osc_recovery.tests.unit.steps import fakes
+from osc_recovery.tests.unit.steps import storage
 
 _PARAMS = {
     'cell': fakes.CELL,
     'source': {
-        'host': fakes.SOURCE,
-        'node': fakes.SOURCE,
+        'host': storage.SOURCE,
+        'node': storage.SOURCE,
         'compute_id': 4,
     },
     'target': {
-        'host': fakes.TARGET,
-        'node': fakes.TARGET,
+        'host': storage.TARGET,
+        'node': storage.TARGET,
         'compute_id': 6,
         'zone': 'nova',
     },

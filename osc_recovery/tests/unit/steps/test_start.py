@@ -15,13 +15,14 @@
 import datetime
 from typing import Any
 
-from osc_recovery import exceptions
 from osc_recovery.cloud import errors
+from osc_recovery import exceptions
 from osc_recovery.model import steps
 from osc_recovery.steps import base as step_base
 from osc_recovery.steps import start
 from osc_recovery.tests.unit.steps import base
 from osc_recovery.tests.unit.steps import fakes
+from osc_recovery.tests.unit.steps import storage
 
 _PARAMS = {'cell': fakes.CELL}
 _EVENT = 'compute_start_instance'
@@ -37,7 +38,7 @@ class _Host:
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        self._world.locks.clock += datetime.timedelta(seconds=seconds)
+        self._world.compute.clock += datetime.timedelta(seconds=seconds)
         cell = self._world.cell
         for request, action in cell.actions:
             if action not in ('start', 'reboot'):
@@ -54,7 +55,7 @@ class _Host:
 
 def _world() -> fakes.World:
     world = fakes.World()
-    world.cell.instance.update(host=fakes.TARGET, vm_state='stopped')
+    world.cell.instance.update(host=storage.TARGET, vm_state='stopped')
     world.cell.actions.append(('req-1', 'start'))
     world.cell.results['req-1'] = ((_EVENT, 'Success'),)
     return world
@@ -87,7 +88,7 @@ class TestStart(base.Journey):
             world = self.world()
             task, died = self.run_to(world, 0)
             self.assertTrue(died)
-            world.locks.clock += datetime.timedelta(seconds=passed)
+            world.compute.clock += datetime.timedelta(seconds=passed)
             self.go_on(world, task)
             self.assertEqual(wait, self.host.slept[0])
             self.assertEqual(3, len(world.cell.actions))
@@ -112,13 +113,13 @@ class TestStart(base.Journey):
     def test_answer_without_request_id(self) -> None:
         world = self.world()
         step, task = self.prepared(world, self.make, self.params)
-        sent = world.locks.start
+        sent = world.compute.start
 
         def start(uuid: str) -> str:
             sent(uuid)
             return ''
 
-        world.locks.start = start  # type: ignore
+        world.compute.start = start  # type: ignore
         self.assertEqual(
             {'request': 'req-start-2'}, step.act(task, world.intent)
         )
