@@ -175,6 +175,11 @@ class Compute:
             )
         return now
 
+    @property
+    def time_limit(self) -> float:
+        """Seconds after which a request to nova is given up."""
+        return self._wire.session.timeout or wire.TIMEOUT
+
     def _translated(self, what: str) -> Any:
         return errors.translated(
             'compute', what, nova_exceptions.ClientException

@@ -15,7 +15,6 @@
 import dataclasses
 from typing import Any
 
-from osc_recovery.cloud import wire
 from osc_recovery import exceptions
 from osc_recovery.model import steps
 
@@ -30,8 +29,6 @@ class Settings:
     step_timeout: float = 120.0
     #: between two looks at the database
     poll_interval: float = 1.0
-    #: after which a request of a killed process is no longer under way
-    client_timeout: float = wire.TIMEOUT
 
 
 class ForwardOnly:

@@ -53,12 +53,13 @@ class Start(base.ForwardOnly):
         self._prepared: set[tuple[str, str]] = set()
 
     def prepare(self, task: steps.Task) -> dict[str, Any]:
-        """Note every instance action, and nova's own clock."""
+        """Note every instance action, nova's clock and our time limit."""
         known = self._cell(task).action_request_ids(task.subject)
         self._prepared.add((task.run_id, task.subject))
         return {
             'actions': [request for request, _ in known],
             'at': self._clouds.compute.now().isoformat(),
+            'limit': self._clouds.compute.time_limit,
         }
 
     def observe(
@@ -110,7 +111,7 @@ class Start(base.ForwardOnly):
         sent = datetime.datetime.fromisoformat(intent['at'])
         passed = (self._clouds.compute.now() - sent).total_seconds()
         # One second more: an HTTP date is whole seconds.
-        left = self._settings.client_timeout + 1 - passed
+        left = intent['limit'] + 1 - passed
         if left > 0:
             task.tell(
                 f'waiting {left:.0f} s: an earlier start may be under way'

@@ -101,7 +101,9 @@ class TestEveryRequest(base.CloudTestCase):
             self.assertEqual(wire.TIMEOUT, sent.timeout)
 
     def test_operators_time_limit(self) -> None:
+        self.assertEqual(wire.TIMEOUT, self.clouds.compute.time_limit)
         self.clouds._session.timeout = 5.0
+        self.assertEqual(5.0, self.clouds.compute.time_limit)
         self.mock.get(base.NOVA + '/os-services', json={'services': []})
         self.clouds.compute.services()
         for sent in self.mock.request_history:

@@ -103,6 +103,8 @@ class Compute:
             }
         ]
 
+    time_limit = 60.0
+
     def now(self) -> datetime.datetime:
         return self.clock
 

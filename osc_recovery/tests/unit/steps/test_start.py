@@ -72,7 +72,7 @@ class TestStart(base.Journey):
 
     def make(self, world: Any) -> steps.Step:
         self.host = _Host(world)
-        settings = step_base.Settings(start_timeout=5, client_timeout=60)
+        settings = step_base.Settings(start_timeout=5)
         return start.Start(world.cells, world, settings, self.host.sleep)
 
     def test_active(self) -> None:
