@@ -32,7 +32,7 @@ from osc_recovery.sandbox import state as states
 Options = dict[str, ini.Value]
 Sections = dict[str, Options]
 
-# Seconds; a host counts as dead after four missed reports.
+# Seconds. A busy machine delays reports, and a host must not seem dead then.
 REPORT_INTERVAL = 2
 DOWN_TIME = 20
 # Binding a port fails when its agent seems dead: a machine that is short of

@@ -346,9 +346,16 @@ def _being_made(layout: layouts.Layout, state: states.State) -> str:
 
 
 def _kill_all(layout: layouts.Layout) -> bool:
-    """Kill every process that was ever started for that directory."""
+    """Kill every process that was ever started for that directory.
+
+    A process may be without a pid file because its maker was killed, and
+    without a marker because it has written over its environment.
+    """
     killed = False
-    while found := list(processes.marked(layout.directory)):
+    while found := {
+        *processes.recorded(layout.run),
+        *processes.marked(layout.directory),
+    }:
         for process in found:
             process.kill()
             killed = True

@@ -178,6 +178,14 @@ def read_pid(path: pathlib.Path) -> Process | None:
     return process if process.alive else None
 
 
+def recorded(run: pathlib.Path) -> Iterator[Process]:
+    """Every process that has a pid file in the directory and still runs."""
+    for path in run.glob('*.pid'):
+        process = read_pid(path)
+        if process is not None:
+            yield process
+
+
 def marked(directory: pathlib.Path) -> Iterator[Process]:
     """Every process that was started for the sandbox in the directory."""
     wanted = f'{MARKER}={directory}'.encode()

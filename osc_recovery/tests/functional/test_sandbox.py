@@ -143,12 +143,31 @@ class Cloud:
             f'/os-services/{service["id"]}', json={'forced_down': down}
         )
 
-    def agent_alive(self, host: str) -> bool:
-        """Whether neutron hears from the host's agent."""
+    def agent_report(self, host: str) -> str:
+        """When neutron heard last from the host's agent."""
         query = {'host': host}
         found = self.api.network.get('/v2.0/agents', params=query).json()
         (agent,) = found['agents']
-        return bool(agent['alive'])
+        return str(agent['heartbeat_timestamp'])
+
+    def await_report(self, host: str) -> None:
+        """Wait until the host's agent reports once more."""
+        former = self.agent_report(host)
+
+        def look() -> bool | None:
+            return self.agent_report(host) != former or None
+
+        apis.wait(f'the agent of {host}', look)
+
+    def agent_reports(self, host: str, other: str) -> bool:
+        """Whether the host's agent reports while another one does."""
+        # One report may have been under way.
+        for _ in range(2):
+            self.await_report(other)
+        former = self.agent_report(host)
+        for _ in range(3):
+            self.await_report(other)
+        return self.agent_report(host) != former
 
     def await_service(self, host: str, state: str) -> None:
         """Wait until nova says that the host is up, or down."""
@@ -157,15 +176,6 @@ class Cloud:
             return self.compute_service(host)['state'] == state or None
 
         apis.wait(f'{host} to be {state}', look)
-
-    def await_host(self, host: str, alive: bool) -> None:
-        """Wait until nova and neutron agree about a host."""
-        self.await_service(host, 'up' if alive else 'down')
-
-        def look() -> bool | None:
-            return self.agent_alive(host) == alive or None
-
-        apis.wait(f'the agent of {host}', look)
 
     def volume_of(self, server: str) -> str:
         """The id of the server's volume."""
@@ -299,11 +309,12 @@ class SandboxTest(testtools.TestCase):
         self._stop('host2')
         self.assertEqual('shutdown', self.guest('host2', 'quorum-2'))
         self.assertEqual(('host2',), self.sandbox.describe().hosts_off)
-        self.cloud.await_host('host2', alive=False)
+        self.cloud.await_service('host2', 'down')
+        self.assertFalse(self.cloud.agent_reports('host2', 'host1'))
         # A silent agent says nothing of its ports.
         self.assertEqual(['ACTIVE'], self.cloud.port_statuses('quorum-2'))
         self.sandbox.start_host('host2')
-        self.cloud.await_host('host2', alive=True)
+        self.cloud.await_service('host2', 'up')
         # Nothing starts a guest but nova.
         self.assertEqual('shutdown', self.guest('host2', 'quorum-2'))
         self.cloud.await_ports('quorum-2', 'DOWN')
@@ -317,7 +328,7 @@ class SandboxTest(testtools.TestCase):
         self.assertEqual((), self.sandbox.describe().hosts_off)
         self.cloud.await_service('host2', 'down')
         # The machine runs, and with it the network agent.
-        self.assertTrue(self.cloud.agent_alive('host2'))
+        self.assertTrue(self.cloud.agent_reports('host2', 'host1'))
         self.assertRaises(
             exceptions.NothingToDo,
             self.sandbox.stop_host,
@@ -346,7 +357,7 @@ class SandboxTest(testtools.TestCase):
         with contextlib.suppress(exceptions.NothingToDo):
             self.sandbox.start_host(host)
         self.cloud.set_forced_down(self.cloud.compute_service(host), False)
-        self.cloud.await_host(host, alive=True)
+        self.cloud.await_service(host, 'up')
         # The next test begins with a guest that runs.
         self.cloud.hard_reboot('quorum-2')
         self.cloud.await_ports('quorum-2', 'ACTIVE')

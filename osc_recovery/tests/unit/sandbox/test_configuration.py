@@ -71,7 +71,7 @@ class ServicesTestCase(Case):
             ('api_database', 'connection', f'{db}/nova_api.db?timeout=60'),
             ('DEFAULT', 'transport_url', 'hub://127.0.0.1:10006/'),
             ('DEFAULT', 'report_interval', '2'),
-            ('DEFAULT', 'service_down_time', '8'),
+            ('DEFAULT', 'service_down_time', '20'),
             ('service_user', 'username', 'nova'),
             ('neutron', 'password', self.state.service_password),
             ('neutron', 'auth_url', 'http://127.0.0.1:10000/v3'),

@@ -13,6 +13,7 @@
 """What the controller refuses, and what it leaves behind."""
 
 import pathlib
+import sys
 from unittest import mock
 
 import fixtures
@@ -134,6 +135,24 @@ class ControllerTestCase(base.TestCase):
             self.assertRaises(OSError, Sandbox.delete, self.directory)
         Sandbox.delete(self.directory)
         self.assertFalse(self.directory.exists())
+
+    def test_processes_with_a_pid_file_or_a_marker_are_killed(self) -> None:
+        self.write()
+        run = self.directory / 'run'
+        run.mkdir()
+        command = [sys.executable, '-c', 'import time; time.sleep(60)']
+        made = [
+            processes.spawn(name, command, variables, self.home / 'log', run)
+            for name, variables in (
+                ('recorded', {}),
+                ('marked', {processes.MARKER: str(self.directory)}),
+            )
+        ]
+        for process in made:
+            self.addCleanup(process.kill)
+        (run / 'marked.pid').unlink()
+        Sandbox.delete(self.directory)
+        self.assertEqual([], [p for p in made if p.alive])
 
     def test_a_link_is_not_followed(self) -> None:
         self.write()
