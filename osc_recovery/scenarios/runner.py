@@ -135,6 +135,7 @@ class Runner:
             env.clouds,
             base.Settings(
                 start_timeout=settings.start_timeout,
+                step_timeout=settings.step_timeout,
                 poll_interval=settings.poll_interval,
             ),
         )
