@@ -76,6 +76,7 @@ class ResumeRun(writing.Write):
         """Add the run; there is no new plan to dry-run or to save."""
         parser = base.Lister.get_parser(self, prog_name)
         add_run(parser)
+        add_process_gone(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> writing.Table:
@@ -83,7 +84,13 @@ class ResumeRun(writing.Write):
         runner = self.recovery.runner()
         total = len(runner.plan_of(parsed_args.run).servers)
         with progress.drawn(total) as listener:
-            return self.tell(runner.resume(parsed_args.run, listener))
+            return self.tell(
+                runner.resume(
+                    parsed_args.run,
+                    listener,
+                    process_gone=parsed_args.process_gone,
+                )
+            )
 
 
 class RevertRun(writing.Write):
@@ -100,6 +107,7 @@ class RevertRun(writing.Write):
         """Add the run."""
         parser = base.Lister.get_parser(self, prog_name)
         add_run(parser)
+        add_process_gone(parser)
         parser.add_argument(
             '--yes',
             action='store_true',
@@ -117,7 +125,13 @@ class RevertRun(writing.Write):
             assume_yes=parsed_args.yes,
         )
         with progress.drawn(len(plan.servers)) as listener:
-            return self.tell(runner.revert(parsed_args.run, listener))
+            return self.tell(
+                runner.revert(
+                    parsed_args.run,
+                    listener,
+                    process_gone=parsed_args.process_gone,
+                )
+            )
 
 
 class AbandonRun(base.Command):
@@ -133,15 +147,30 @@ class AbandonRun(base.Command):
         """Add the run."""
         parser = super().get_parser(prog_name)
         add_run(parser)
+        add_process_gone(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         """Release the lease."""
-        self.recovery.runner().abandon(parsed_args.run)
+        self.recovery.runner().abandon(
+            parsed_args.run, process_gone=parsed_args.process_gone
+        )
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
     """The argument that names a run."""
     parser.add_argument(
         'run', metavar='<run>', help='ID of the run, or its beginning'
+    )
+
+
+def add_process_gone(parser: argparse.ArgumentParser) -> None:
+    """The operator's word about a process that cannot be seen from here."""
+    parser.add_argument(
+        '--process-gone',
+        action='store_true',
+        help=(
+            'You have seen that the process which worked on the run, on '
+            'another machine or in another container, is gone'
+        ),
     )

@@ -76,28 +76,41 @@ class Runner:
         scenario.begin(plan, run)
         return self._run(run.id, kept, listener)
 
-    def resume(self, run_id: str, listener: Listener) -> results.RunResult:
-        """Go on with a run whose process is gone, or that was paused."""
+    def resume(
+        self, run_id: str, listener: Listener, *, process_gone: bool = False
+    ) -> results.RunResult:
+        """Go on with a run whose process is gone, or that was paused.
+
+        ``process_gone`` is the operator's word about a process on another
+        machine, which cannot be looked at from here.
+        """
         run = self._env.journal.run(run_id)
         if run.state is results.RunState.DONE:
             raise exceptions.NothingToDo(
                 f'Run {run.id} is done: there is nothing to go on with.'
             )
-        self._env.journal.take_over(run.id, process.current())
+        self._env.journal.take_over(
+            run.id, process.current(), unseen=process_gone
+        )
         return self._run(run.id, self.plan_of(run.id), listener)
 
-    def revert(self, run_id: str, listener: Listener) -> results.RunResult:
+    def revert(
+        self, run_id: str, listener: Listener, *, process_gone: bool = False
+    ) -> results.RunResult:
         """Undo what can be undone of an unfinished run."""
         run = self._env.journal.run(run_id)
         plan = self.plan_of(run.id)
         _scenario(self._env, plan).revertible(run)
-        self._env.journal.take_over(run.id, process.current())
+        self._env.journal.take_over(
+            run.id, process.current(), unseen=process_gone
+        )
         with cancel.interruptible(threading.Event()) as stop:
             return self._engine(plan, listener, stop).undo(run.id, plan)
 
-    def abandon(self, run_id: str) -> None:
+    def abandon(self, run_id: str, *, process_gone: bool = False) -> None:
         """Release the lease of a run whose process is gone."""
-        self._env.journal.abandon(self._env.journal.run(run_id).id)
+        journal = self._env.journal
+        journal.abandon(journal.run(run_id).id, unseen=process_gone)
 
     def runs(self) -> tuple[runs.RunRecord, ...]:
         """All runs, newest first."""

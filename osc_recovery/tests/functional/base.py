@@ -156,6 +156,17 @@ class TestCase(testtools.TestCase):
             self.assertNotIn(secret, output.out + output.err)
         return output
 
+    def started(self, *args: str) -> subprocess.Popen[str]:
+        """Start ``openstack recovery ...`` without waiting for it."""
+        return subprocess.Popen(
+            [sys.executable, '-m', 'openstackclient.shell', 'recovery', *args],
+            env=self.environ(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def environ(self) -> dict[str, str]:
         """The environment that sourcing the openrc makes."""
         return self.cloud.environ()

@@ -19,6 +19,8 @@ against fakes.
 """
 
 import dataclasses
+import signal
+import subprocess
 from typing import Any
 
 from osc_recovery.execution import crash
@@ -32,6 +34,7 @@ KILLED = -9
 
 STEPS_BEFORE_RETURN = ('lock', 'allocate', 'bind', 'move', 'attach')
 STEPS_AFTER_RETURN = ('activate', 'start', 'verify', 'unlock')
+FENCE_STEPS = ('fence-down', 'fence-disable')
 POINTS = (crash.BEFORE_ACT, crash.AFTER_ACT)
 
 
@@ -98,6 +101,60 @@ class CrashTestCase(base.TestCase):
         self.cloud.come_back(self.source)
         for uuid in fleet:
             self.assertEqual([], self._copies(uuid))
+
+    def test_interrupted_while_another_wants_the_host(self) -> None:
+        """Ctrl-C ends with 15, a second run with 14; resume finishes."""
+        servers = self.cloud.servers_on(self.source)
+        self.fence(self.source)
+        process = self.started('host', 'relocate', self.source, '--yes')
+        try:
+            self._wait_for_line(process, ' done (2/')
+            held = self.recovery(
+                'host', 'relocate', self.source, '--yes', code=14
+            )
+            self.assertIn('openstack recovery run show', held.err)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=base.COMMAND_TIMEOUT)
+        finally:
+            process.kill()
+        run = self.newest_run()
+        self.assertEqual(15, process.returncode, err)
+        self.assertIn(f'openstack recovery run resume {run}', err)
+        self.recovery('run', 'resume', run)
+        for server in servers:
+            host = self.read_server(server.uuid).host or ''
+            running = server.vm_state == 'active'
+            self.assert_whole(server, host, running=running)
+
+    def test_fence_is_killed(self) -> None:
+        """A fence that died between its two steps is gone on with."""
+        self.cloud.power_off(self.source)
+        for kind in FENCE_STEPS:
+            self.recovery(
+                'host',
+                'fence',
+                self.source,
+                '--statement',
+                'test: no power',
+                '--yes',
+                env=Boundary(kind, crash.AFTER_ACT).environ('*'),
+                code=KILLED,
+            )
+            self.recovery('run', 'resume', self.newest_run())
+            service = self.cloud.service(self.source)
+            self.assertTrue(service['forced_down'])
+            self.assertEqual('disabled', service['status'])
+            self.cloud.come_back(self.source)
+            self.cloud.power_off(self.source)
+
+    def _wait_for_line(
+        self, process: subprocess.Popen[str], text: str
+    ) -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if text in line:
+                return
+        self.fail(f'the process ended without {text!r}')
 
     def test_revert_is_killed_too(self) -> None:
         """An undo that died is gone on with, from every boundary of it."""
