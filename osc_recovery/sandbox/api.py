@@ -18,8 +18,8 @@ import time
 from typing import Any, TypeVar
 
 from keystoneauth1 import adapter
-from keystoneauth1 import session
 from keystoneauth1.identity import v3
+from keystoneauth1 import session
 import requests
 
 from osc_recovery import exceptions

@@ -27,12 +27,12 @@ from osc_recovery.sandbox import events
 from osc_recovery.sandbox import hub_client
 from osc_recovery.sandbox import layout as layouts
 from osc_recovery.sandbox import processes
+from osc_recovery.sandbox.services import power
+from osc_recovery.sandbox.services import records
 from osc_recovery.sandbox import shape as shapes
 from osc_recovery.sandbox import state as states
 from osc_recovery.sandbox import supervisor as supervisors
 from osc_recovery.sandbox import topology as topologies
-from osc_recovery.sandbox.services import power
-from osc_recovery.sandbox.services import records
 
 DELETE = "'openstack recovery sandbox delete'"
 

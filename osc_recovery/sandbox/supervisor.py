@@ -27,8 +27,8 @@ from osc_recovery.sandbox import layout as layouts
 from osc_recovery.sandbox import library
 from osc_recovery.sandbox import listeners
 from osc_recovery.sandbox import processes
-from osc_recovery.sandbox import topology
 from osc_recovery.sandbox.services.hub import Queue
+from osc_recovery.sandbox import topology
 
 START_TIMEOUT = 300.0
 """Seconds that a service may take to answer for the first time."""

@@ -17,8 +17,8 @@ import dataclasses
 
 from osc_recovery.sandbox import environment as environments
 from osc_recovery.sandbox import layout as layouts
-from osc_recovery.sandbox import shape as shapes
 from osc_recovery.sandbox.services.hub import Queue
+from osc_recovery.sandbox import shape as shapes
 
 EXCHANGE = 'nova'
 

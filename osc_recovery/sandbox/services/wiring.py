@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 from neutron.db import models_v2
 from neutron.plugins.ml2 import models
 from neutron.plugins.ml2 import rpc
+from neutron_lib.api.definitions import portbindings
 from neutron_lib import constants
 from neutron_lib import context
-from neutron_lib.api.definitions import portbindings
 from neutron_lib.db import api as db_api
 from neutron_lib.plugins import directory
 

@@ -19,8 +19,8 @@ from unittest import mock
 
 import fixtures
 
-from osc_recovery import exceptions
 from osc_recovery.commands import sandbox as commands
+from osc_recovery import exceptions
 from osc_recovery.sandbox import controller
 from osc_recovery.sandbox import events
 from osc_recovery.tests.unit import base

@@ -131,7 +131,7 @@ class ControllerTestCase(base.TestCase):
         self.write()
         for name in ('a', 'z'):
             (self.directory / name).mkdir()
-        with mock.patch('shutil.rmtree', side_effect=OSError):
+        with mock.patch('shutil.rmtree', autospec=True, side_effect=OSError):
             self.assertRaises(OSError, Sandbox.delete, self.directory)
         Sandbox.delete(self.directory)
         self.assertFalse(self.directory.exists())
