@@ -21,19 +21,20 @@ against fakes.
 import dataclasses
 import signal
 import subprocess
-from typing import Any
+from typing import Any, ClassVar
 
 from osc_recovery.execution import crash
 from osc_recovery.model import facts
 from osc_recovery.planning.checks import exactness
 from osc_recovery.scenarios import verify
 from osc_recovery.tests.functional import base
+from osc_recovery.tests.functional import cloud as clouds
 
 #: how a shell reports a process that was killed
 KILLED = -9
 
-STEPS_BEFORE_RETURN = ('lock', 'allocate', 'bind', 'move', 'attach')
-STEPS_AFTER_RETURN = ('activate', 'start', 'verify', 'unlock')
+BEFORE_RETURN = ('lock', 'allocate', 'bind', 'move', 'attach')
+AFTER_RETURN = ('activate', 'start', 'verify', 'unlock')
 FENCE_STEPS = ('fence-down', 'fence-disable')
 POINTS = (crash.BEFORE_ACT, crash.AFTER_ACT)
 
@@ -62,6 +63,18 @@ def boundaries(kinds: tuple[str, ...]) -> list[Boundary]:
 class CrashTestCase(base.TestCase):
     """Runs that are killed."""
 
+    _servers: ClassVar[list[str]] = []
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        """Delete the servers that were made for these tests."""
+        cloud = clouds.Cloud(base.SharedCloud.get())
+        cloud.restore()
+        for uuid in cls._servers:
+            cloud.delete_server(uuid)
+        cls._servers = []
+        super().tearDownClass()
+
     def setUp(self) -> None:
         super().setUp()
         self.source = self.cloud.busiest()
@@ -69,7 +82,7 @@ class CrashTestCase(base.TestCase):
 
     def test_resume_from_every_boundary(self) -> None:
         """Same end state as a clean run, each server started once."""
-        kinds = (*STEPS_BEFORE_RETURN, *STEPS_AFTER_RETURN)
+        kinds = (*BEFORE_RETURN, *AFTER_RETURN)
         fleet = self._fleet(boundaries(kinds))
         before = self._read(fleet)
         starts = {uuid: self.cloud.starts(uuid) for uuid in fleet}
@@ -84,7 +97,7 @@ class CrashTestCase(base.TestCase):
 
     def test_revert_from_every_boundary_before_the_return(self) -> None:
         """The published fields equal the before-image."""
-        fleet = self._fleet(boundaries(STEPS_BEFORE_RETURN))
+        fleet = self._fleet(boundaries(BEFORE_RETURN))
         before = self._read(fleet)
         self.fence(self.source)
         for uuid, boundary in fleet.items():
@@ -160,7 +173,7 @@ class CrashTestCase(base.TestCase):
         """An undo that died is gone on with, from every boundary of it."""
         points = [
             Boundary(kind, point)
-            for kind in reversed(STEPS_BEFORE_RETURN)
+            for kind in reversed(BEFORE_RETURN)
             for point in (crash.BEFORE_UNDO, crash.AFTER_UNDO)
         ]
         fleet = self._fleet(points)
@@ -186,14 +199,21 @@ class CrashTestCase(base.TestCase):
         self.recovery('run', 'revert', run, '--yes', env=env, code=code)
 
     def _fleet(self, points: list[Boundary]) -> dict[str, Boundary]:
-        """A server with a volume for every boundary; deleted afterwards."""
-        uuids = self.cloud.make_servers(
-            [f'crash-{number}' for number, _ in enumerate(points)],
-            self.source,
-        )
-        for uuid in uuids:
-            self.addCleanup(self.cloud.delete_server, uuid)
-        return dict(zip(uuids, points, strict=True))
+        """A server with a volume for every boundary, all on one host.
+
+        They are made once for all tests; ``source`` is where they are.
+        """
+        if not self._servers:
+            number = len(boundaries((*BEFORE_RETURN, *AFTER_RETURN)))
+            names = [f'crash-{index}' for index in range(number)]
+            made = self.cloud.make_servers(names, self.source)
+            CrashTestCase._servers = made
+        hosts = {uuid: self.read_server(uuid).host for uuid in self._servers}
+        self.source = hosts[self._servers[0]] or ''
+        self.target = self.cloud.others(self.source)[0]
+        chosen = [u for u in self._servers if hosts[u] == self.source]
+        self.assertGreaterEqual(len(chosen), len(points))
+        return dict(zip(chosen, points, strict=False))
 
     def _read(self, fleet: dict[str, Boundary]) -> dict[str, facts.Server]:
         return {

@@ -22,8 +22,8 @@ class KillCasesTestCase(base.TestCase):
 
     def test_every_kind_has_a_kill_case(self) -> None:
         killed = {
-            *test_crash.STEPS_BEFORE_RETURN,
-            *test_crash.STEPS_AFTER_RETURN,
+            *test_crash.BEFORE_RETURN,
+            *test_crash.AFTER_RETURN,
             *test_crash.FENCE_STEPS,
         }
         self.assertEqual(set(commands.KINDS), killed)
