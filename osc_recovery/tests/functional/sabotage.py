@@ -103,7 +103,14 @@ class Cloud:
                     return event['result'], event.get('details') or ''
             return None
 
-        return apis.wait(f'{action} of {server}', look)
+        result = apis.wait(f'{action} of {server}', look)
+        apis.wait(f'{server} to be idle', lambda: self._idle(url))
+        return result
+
+    def _idle(self, url: str) -> bool | None:
+        # nova ends an action's event before it lets go of the server.
+        found = self.api.compute.get(url).json()['server']
+        return found['OS-EXT-STS:task_state'] is None or None
 
     def hard_reboot(self, server: str) -> tuple[str, str]:
         """Reboot as the guide does after its UPDATE."""
