@@ -12,10 +12,9 @@
 
 """SIGKILL at every boundary of the journal, on the real services.
 
-One server per boundary, all in one run: each process is killed when its
-own server comes to its own boundary, wherever the others are, and the
-next process goes on.  The unit tests kill the same boundaries one by one
-against fakes.
+One server per boundary, one after the other in one run: each process is
+killed when its own server comes to its own boundary, and the next process
+goes on.  The unit tests kill the same boundaries against fakes.
 """
 
 import dataclasses
@@ -205,7 +204,7 @@ class CrashTestCase(base.TestCase):
         """
         if not self._servers:
             number = len(boundaries((*BEFORE_RETURN, *AFTER_RETURN)))
-            names = [f'crash-{index}' for index in range(number)]
+            names = [f'crash-{index:02}' for index in range(number)]
             made = self.cloud.make_servers(names, self.source)
             CrashTestCase._servers = made
         hosts = {uuid: self.read_server(uuid).host for uuid in self._servers}
@@ -245,13 +244,19 @@ class CrashTestCase(base.TestCase):
 
     def _killed_run(self, fleet: dict[str, Boundary]) -> str:
         uuid, boundary = next(iter(fleet.items()))
-        self._relocate(list(fleet), boundary.environ(uuid), code=KILLED)
+        self._relocate(
+            list(fleet),
+            boundary.environ(uuid),
+            '--concurrency',
+            '1',
+            code=KILLED,
+        )
         return self.newest_run()
 
     def _killed_resumes(self, run: str, fleet: dict[str, Boundary]) -> None:
         for uuid, boundary in list(fleet.items())[1:]:
             self.recovery(
-                'run', 'resume', run, env=boundary.environ(uuid), code=None
+                'run', 'resume', run, env=boundary.environ(uuid), code=KILLED
             )
 
     def _shown(self, run: str) -> Any:
