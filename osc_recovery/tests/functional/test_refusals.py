@@ -1,0 +1,384 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Every finding that planning has, shown on the real services.
+
+The rows of plain servers are made those of servers that have to be
+refused, as nova writes them; then plans are made that change nothing.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from concurrent import futures
+import configparser
+import contextlib
+import json
+import pathlib
+import sqlite3
+from typing import Any
+
+import fixtures
+
+from osc_recovery import exceptions
+from osc_recovery.db import engine
+from osc_recovery.model import findings
+from osc_recovery.planning import catalogue
+from osc_recovery.sandbox import layout as layouts
+from osc_recovery.sandbox.services import power
+from osc_recovery.tests.functional import base
+from osc_recovery.tests.functional import refusals
+from osc_recovery.tests.functional import rows
+
+PLAIN, WITH_VOLUME = 8, 3
+CONSENTS = frozenset(
+    code
+    for code, severity in catalogue.SERVER.items()
+    if severity is findings.Severity.CONSENT
+)
+STATED = frozenset({'storage-stated'})
+#: about the host, in every plan that follows its fence
+SILENT = frozenset({'dead-longer-than-24h'})
+
+#: codes that no plan for a host of this sandbox can have, and why
+UNSHOWN = {
+    'cell0': 'nova has no host in cell0, and a server there has no host',
+    'port-resource-request': "the sandbox's neutron has no QoS plug-in",
+    'schema-unsupported': 'such a database is refused before planning',
+    'service-missing': 'a host without its service is refused as unknown',
+    'target-other-cell': 'the sandbox has one cell',
+}
+
+Codes = set[str] | frozenset[str]
+Plan = dict[str, Any]
+
+
+class PlanTestCase(base.TestCase):
+    """Plans that are compared with what they should say."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.shown: set[str] = set()
+        self.wrong: list[str] = []
+        self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self.source = self.cloud.busiest()
+        self.target, self.spare = self.cloud.others(self.source)
+
+    def plan(
+        self,
+        expected: Mapping[str, Codes],
+        *,
+        frame: Codes = SILENT,
+        targets: Iterable[str] | None = None,
+        accept: Codes = frozenset(),
+        config: str = '',
+    ) -> None:
+        """Make a plan for some servers, and note what is wrong with it.
+
+        ``expected`` are the codes of each server, by its uuid, ``frame``
+        those about the host; ``targets`` is the one target, if not given.
+        """
+        path = self.directory / 'plan.json'
+        made = self.recovery(
+            *('host', 'relocate', self.source, '--dry-run'),
+            *('--save', str(path), '-f', 'json'),
+            *_options('--server', expected),
+            *_options(
+                '--target', (self.target,) if targets is None else targets
+            ),
+            *_options('--accept', accept),
+            code=None,
+            env={'OSC_RECOVERY_CONFIG': config} if config else None,
+        )
+        if not path.exists():
+            self.fail(made.err)
+        plan = json.loads(path.read_text())
+        path.unlink()
+        blocked = {u for u, c in expected.items() if _blocks(c, accept)}
+        self._compare('host', plan['findings'], frame, made)
+        for server in plan['servers']:
+            codes = expected[server['uuid']]
+            self._compare(server['name'], server['findings'], codes, made)
+        methods = {row['Server']: row['Method'] for row in made.json()}
+        for uuid in expected:
+            method = 'blocked' if uuid in blocked else 'relocate'
+            self._same(f'{uuid} method', method, methods.get(uuid))
+        code = exceptions.ExitCode.DONE
+        if blocked == expected.keys() or _blocks(frame, accept):
+            code = exceptions.ExitCode.BLOCKED
+        self._same(f'exit code for {expected}', code, made.code)
+
+    def _compare(
+        self,
+        whose: str,
+        found: list[dict[str, Any]],
+        expected: Codes,
+        made: base.Output,
+    ) -> None:
+        codes = {finding['code'] for finding in found}
+        self._same(whose, sorted(expected), sorted(codes))
+        self.shown |= codes & set(expected)
+        for finding in found:
+            for text in (finding['fact'], finding['remedy']):
+                if not text or text not in made.err:
+                    self.wrong.append(f'{whose}: not shown: {finding}')
+
+    def _same(self, what: str, expected: object, found: object) -> None:
+        if expected != found:
+            self.wrong.append(f'{what}: expected {expected}, found {found}')
+
+
+class RefusalsTestCase(PlanTestCase):
+    """What cannot be moved is named, with the reason, and left alone."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        names = [f'refused-{number}' for number in range(PLAIN + WITH_VOLUME)]
+        uuids = self._boot(names)
+        self.addCleanup(self._remove, uuids)
+        self.stage = refusals.Stage(
+            self.cloud,
+            self.source,
+            [s for s in self.cloud.servers_on(self.source) if s.uuid in uuids],
+        )
+        self.addCleanup(self.stage.restore)
+        self.addCleanup(self.stage.drain)
+
+    def test_every_finding(self) -> None:
+        """Each code on a server, a target or a host that has it."""
+        self._alive()
+        self.cloud.power_off(self.source)
+        self.stage.change({'what': 'long-silent', 'host': self.source})
+        self.fence(self.source)
+        self.stage.fill()
+        for batch in self.stage.batches():
+            self._batch(batch)
+        self.stage.drain()
+        self._other_statements()
+        self._silent_agents()
+        self._trusted_host()
+        self._another_database()
+        self._silent_neutron()
+        self._unfit_targets()
+        self.assertEqual([], self.wrong)
+        self.assertEqual({*UNSHOWN}, catalogue.CODES.keys() - self.shown)
+
+    def _alive(self) -> None:
+        """Before anybody cuts the host's power."""
+        self.plan(
+            {self.stage.control.uuid: STATED},
+            frame={
+                'fence-missing',
+                'host-alive',
+                'host-not-disabled',
+                'host-not-forced-down',
+            },
+        )
+
+    def _batch(self, batch: dict[str, refusals.Case]) -> None:
+        """Servers that are refused beside one that is not."""
+        expected: dict[str, Codes] = {self.stage.control.uuid: STATED}
+        for uuid, case in batch.items():
+            expected[uuid] = {case.code, *case.also, *STATED}
+        consents = {u: c for u, c in expected.items() if c & CONSENTS}
+        big = {u for u, c in batch.items() if c.code == 'target-too-small'}
+        self.stage.spoil(batch)
+        self.plan(expected)
+        if consents:
+            self.plan(consents, accept=CONSENTS)
+        if big:
+            wanted = {'no-target', *STATED}
+            self.plan(dict.fromkeys(big, wanted), targets=())
+        self.stage.restore()
+
+    def _other_statements(self) -> None:
+        """The source's directory is not shared; a connector is unknown."""
+        control, (local, data, *_) = self.stage.control, self.stage.with_volume
+        self.stage.change({'what': 'local-disk', 'server': local.uuid})
+        self.stage.forget_connectors(self.target)
+        self.plan(
+            {
+                control.uuid: {'storage-unproven'},
+                data.uuid: {'storage-unproven', 'connector-unknown'},
+                local.uuid: {'local-disk', 'connector-unknown'},
+            },
+            config=self._config(
+                storage={
+                    'shared_instances': self.target,
+                    'connectors_dir': str(self.directory),
+                }
+            ),
+        )
+        self.stage.restore()
+
+    def _silent_agents(self) -> None:
+        """No agent wires ports on the target, which shares nothing."""
+        hosts = layouts.Layout(self.sandbox.directory).hosts
+        power.cut(hosts / self.target)
+        self.addCleanup(power.restore, hosts / self.target)
+        network = self.cloud.api.network
+        agents = network.get('/v2.0/agents', params={'host': self.target})
+        for agent in agents.json()['agents']:
+            network.delete(f'/v2.0/agents/{agent["id"]}')
+        self.plan(
+            {
+                self.stage.control.uuid: {
+                    'target-network',
+                    'target-storage',
+                    *STATED,
+                }
+            },
+            config=self._config(storage={'shared_instances': self.source}),
+        )
+        power.restore(hosts / self.target)
+
+    def _trusted_host(self) -> None:
+        """nova is told to trust the host, and knows another machine."""
+        hosts = self.stage.snapshot(rows.HOST_TABLES, [self.source])
+        self.addCleanup(hosts.restore)
+        self.stage.change(
+            {'what': 'trusted', 'host': self.source},
+            {'what': 'ironic', 'host': self.source},
+            {'what': 'cell-disabled', 'host': self.source},
+        )
+        self.plan(
+            {
+                self.stage.control.uuid: {
+                    'target-architecture',
+                    'target-hypervisor',
+                    *STATED,
+                }
+            },
+            frame={
+                'cell-disabled',
+                'fence-stale',
+                'host-not-disabled',
+                'host-not-forced-down',
+                'hypervisor-unsupported',
+            },
+        )
+        hosts.restore()
+        self.stage.restore()
+
+    def _another_database(self) -> None:
+        """A nova.conf that names other databases, and no service role."""
+        control = self.stage.control
+        api = self._copy(
+            self.stage.api_db.database,
+            'UPDATE cell_mappings SET database_connection = ? WHERE id > 1',
+            self._copy(
+                self.cloud.cell().database,
+                "UPDATE instances SET task_state = NULL, vm_state = 'error' "
+                'WHERE uuid = ?',
+                control.uuid,
+            ),
+        )
+        nova = self.directory / 'nova.conf'
+        nova.write_text(
+            '[DEFAULT]\nreport_interval = 2\n'
+            f'[api_database]\nconnection = {api}\n'
+        )
+        self.plan(
+            {control.uuid: {'database-differs', 'error-state', *STATED}},
+            frame={'service-role-missing', *SILENT},
+            config=self._config(nova={'config_files': str(nova)}),
+        )
+
+    def _silent_neutron(self) -> None:
+        """A service that is needed for the servers, and to watch the host."""
+        self.sandbox.stop_service('neutron')
+        try:
+            self.plan(
+                {self.stage.control.uuid: {'facts-unknown', *STATED}},
+                frame={'watcher-silent', *SILENT},
+            )
+        finally:
+            self.sandbox.start_service('neutron')
+
+    def _unfit_targets(self) -> None:
+        """Hosts that can take no server at all, each for its own reason."""
+        self.sandbox.stop_host(self.spare, service_only=True)
+        hosts = self.stage.snapshot(rows.HOST_TABLES, [self.spare])
+        self.addCleanup(hosts.restore)
+        self.stage.change(
+            {'what': 'long-silent', 'host': self.spare},
+            {'what': 'node-missing', 'host': self.spare},
+        )
+        path = f'/os-services/{self.cloud.service(self.target)["id"]}'
+        self.cloud.api.compute.put(path, json={'forced_down': True})
+        self.cloud.api.compute.put(path, json={'status': 'disabled'})
+        self.plan(
+            {
+                self.stage.control.uuid: {
+                    'target-disabled',
+                    'target-down',
+                    'target-forced-down',
+                    'target-is-source',
+                    'target-node-missing',
+                    'target-provider-missing',
+                    'target-unknown',
+                    *STATED,
+                }
+            },
+            frame={'target-left-out', *SILENT},
+            targets=(self.source, 'nowhere', self.target, self.spare),
+        )
+
+    def _config(self, **changes: dict[str, str]) -> str:
+        """The sandbox's recovery.conf with other values."""
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.read(layouts.Layout(self.sandbox.directory).recovery_conf)
+        parser.read_dict(changes)
+        path = self.directory / 'recovery.conf'
+        with path.open('w') as file:
+            parser.write(file)
+        return str(path)
+
+    def _copy(
+        self, database: engine.Database, statement: str, value: str
+    ) -> str:
+        """The URL of a copy in which a statement was carried out."""
+        path = self.directory / f'{database.name.replace(" ", "-")}.db'
+        with (
+            contextlib.closing(sqlite3.connect(database.where)) as source,
+            contextlib.closing(sqlite3.connect(path)) as copy,
+        ):
+            source.backup(copy)
+            copy.execute(statement, (value,))
+            copy.commit()
+        return f'sqlite:///{path}'
+
+    def _boot(self, names: list[str]) -> list[str]:
+        """Servers on the source; the last ones have a volume."""
+        plain, others = names[:PLAIN], names[PLAIN:]
+        with futures.ThreadPoolExecutor(2) as pool:
+            made = pool.submit(self.cloud.make_servers, others, self.source)
+            booted = [self.cloud.boot(name, self.source) for name in plain]
+            for uuid in booted:
+                self.cloud.wait_for_status(uuid, 'ACTIVE')
+            return [*booted, *made.result()]
+
+    def _remove(self, uuids: list[str]) -> None:
+        """Bring the hosts back and delete the servers."""
+        self.cloud.restore()
+        with futures.ThreadPoolExecutor(4) as pool:
+            list(pool.map(self.cloud.delete_server, uuids))
+
+
+def _options(name: str, values: Iterable[str]) -> list[str]:
+    return [word for value in sorted(values) for word in (name, value)]
+
+
+def _blocks(codes: Codes, accepted: Codes) -> bool:
+    severities = {
+        catalogue.CODES[code] for code in codes if code not in accepted
+    }
+    return bool(severities - {findings.Severity.NOTE})
