@@ -100,11 +100,19 @@ class RecoveryClient:
 
         return plans.load(path)
 
-    def describe_plan(self, plan: 'plans.Plan') -> str:
+    def describe_plan(
+        self, plan: 'plans.Plan', *, servers: bool = True
+    ) -> str:
         """A plan in words, for a person who has to decide."""
         from osc_recovery.scenarios import plans
 
-        return plans.describe(plan)
+        return plans.describe(plan, servers=servers)
+
+    def verified(self, server: 'results.ServerResult') -> str:
+        """How many of a server's checks are right."""
+        from osc_recovery.scenarios import runner
+
+        return runner.verified(server)
 
     def describe_result(self, result: 'results.RunResult') -> str:
         """What became of a run, in words."""

@@ -50,7 +50,7 @@ class ShowPlan(base.Lister):
                 ('Server', 'Step', 'Command'),
                 list(self.recovery.plan_commands(plan)),
             )
-        sys.stderr.write(self.recovery.describe_plan(plan))
+        sys.stderr.write(self.recovery.describe_plan(plan, servers=False))
         return writing.PLAN_COLUMNS, writing.plan_rows(plan)
 
 

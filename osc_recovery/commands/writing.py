@@ -25,7 +25,14 @@ from osc_recovery.model import plans
 from osc_recovery.model import results
 
 PLAN_COLUMNS = ('Server', 'Name', 'Target', 'Method', 'Start', 'Findings')
-RESULT_COLUMNS = ('Server', 'Name', 'State', 'Message')
+RESULT_COLUMNS = (
+    'Server',
+    'Name',
+    'State',
+    'Seconds',
+    'Verified',
+    'Message',
+)
 
 Table = tuple[Sequence[str], list[tuple[Any, ...]]]
 
@@ -57,7 +64,8 @@ class Write(base.Lister):
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         """Plan, show, ask, run, tell."""
         plan = self.make_plan(parsed_args)
-        sys.stderr.write(self.recovery.describe_plan(plan))
+        shown = not parsed_args.dry_run
+        sys.stderr.write(self.recovery.describe_plan(plan, servers=shown))
         if parsed_args.save:
             self.recovery.save_plan(plan, parsed_args.save)
         if parsed_args.dry_run:
@@ -88,7 +96,15 @@ class Write(base.Lister):
         self.exit_code = _EXIT[result.state]
         sys.stderr.write(self.recovery.describe_result(result))
         return RESULT_COLUMNS, [
-            (s.uuid, s.name, s.state.value, s.message) for s in result.servers
+            (
+                s.uuid,
+                s.name,
+                s.state.value,
+                round(s.seconds, 1),
+                self.recovery.verified(s),
+                s.message,
+            )
+            for s in result.servers
         ]
 
 

@@ -79,10 +79,13 @@ def server_data(server: plans.ServerPlan, *, blocked: bool) -> dict[str, Any]:
     }
 
 
-def text(plan: plans.Plan, width: int = tables.WIDTH) -> str:
+def text(
+    plan: plans.Plan, width: int = tables.WIDTH, *, servers: bool = True
+) -> str:
     """The plan for a person who has to decide.
 
     Tables keep to ``width``; findings follow in lines of their own.
+    Without ``servers`` their table is left to whoever prints it anyway.
     """
     return tables.paragraphs(
         (
@@ -90,7 +93,7 @@ def text(plan: plans.Plan, width: int = tables.WIDTH) -> str:
             tables.table_of(
                 'Servers',
                 ('Server', 'ID', 'Target', 'Method', 'Start', 'Findings'),
-                _server_rows(plan),
+                _server_rows(plan) if servers else (),
                 width,
             ),
             tables.table_of(

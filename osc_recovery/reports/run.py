@@ -61,14 +61,22 @@ def data(
     }
 
 
-def text(result: results.RunResult, width: int = tables.WIDTH) -> str:
-    """What became of a run: the servers, and every check that is not ok."""
+def text(
+    result: results.RunResult,
+    width: int = tables.WIDTH,
+    *,
+    servers: bool = True,
+) -> str:
+    """What became of a run: the servers, and every check that is not ok.
+
+    Without ``servers`` their table is left to whoever prints it anyway.
+    """
     return tables.paragraphs(
         (
             tables.table_of(
                 'Servers',
                 ('Server', 'ID', 'State', 'Seconds', 'Verified', 'Message'),
-                _result_rows(result.servers),
+                _result_rows(result.servers) if servers else (),
                 width,
             ),
             tables.table_of(

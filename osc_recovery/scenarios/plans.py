@@ -67,9 +67,9 @@ def load(path: str) -> plans.Plan:
         ) from exc
 
 
-def describe(plan: plans.Plan) -> str:
+def describe(plan: plans.Plan, *, servers: bool) -> str:
     """A plan in words, for a person who has to decide."""
-    return report.text(plan)
+    return report.text(plan, servers=servers)
 
 
 def commands(plan: plans.Plan) -> Iterable[tuple[str, str, str]]:

@@ -135,8 +135,7 @@ class Runner:
         self, run_id: str, plan: plans.Plan, listener: Listener
     ) -> results.RunResult:
         with cancel.interruptible(threading.Event()) as stop:
-            done = self._engine(plan, listener, stop).run(run_id, plan)
-        return with_left_out(done, self._env.journal.servers(run_id))
+            return self._engine(plan, listener, stop).run(run_id, plan)
 
     def _engine(
         self, plan: plans.Plan, listener: Listener, stop: threading.Event
@@ -168,25 +167,16 @@ class Runner:
 
 
 def describe(result: results.RunResult) -> str:
-    """What became of a run, in words, and the line that goes on with it."""
-    text = report.text(result)
+    """What is wrong after a run, and the line that goes on with it."""
+    text = report.text(result, servers=False)
     if result.state in (results.RunState.PAUSED, results.RunState.UNVERIFIED):
         text += f'Go on: openstack recovery run resume {result.run_id}\n'
     return text
 
 
-def with_left_out(
-    done: results.RunResult, known: tuple[results.ServerResult, ...]
-) -> results.RunResult:
-    """The engine's result, with the servers that it was never given."""
-    seen = {server.uuid for server in done.servers}
-    others = tuple(server for server in known if server.uuid not in seen)
-    state = done.state
-    if others and state is results.RunState.DONE:
-        state = results.RunState.PARTLY
-    return dataclasses.replace(
-        done, state=state, servers=(*done.servers, *others)
-    )
+def verified(server: results.ServerResult) -> str:
+    """How many of a server's checks are right."""
+    return report.verified(server)
 
 
 def _scenario(env: environment.Environment, plan: plans.Plan) -> Any:
