@@ -37,6 +37,7 @@ import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy import exc as sa_exc
 
+from osc_recovery.db import idle
 from osc_recovery import exceptions
 
 T = TypeVar('T')
@@ -110,6 +111,7 @@ class Database:
         self._must_exist = must_exist
         self._lock = threading.Lock()
         self._engine: sqlalchemy.Engine | None = None
+        self._idle = idle.Idle(_file(self._url))
 
     def __repr__(self) -> str:
         return f'Database({self.name!r}, {self._url!r})'
@@ -139,6 +141,7 @@ class Database:
     def reading(self) -> Iterator[sqlalchemy.Connection]:
         """A connection inside a transaction that is rolled back."""
         with self._connection() as connection:
+            connection = connection.execution_options(**{_WRITER: False})
             with self._clear_errors():
                 transaction = connection.begin()
                 try:
@@ -165,6 +168,7 @@ class Database:
 
     def dispose(self) -> None:
         """Close every connection."""
+        self._idle.close()
         with self._lock:
             if self._engine is not None:
                 self._engine.dispose()
@@ -173,17 +177,22 @@ class Database:
     @contextlib.contextmanager
     def _connection(self) -> Iterator[sqlalchemy.Connection]:
         self._check_file()
+        connection = self._idle.take() or self._connect()
         try:
-            connection = self.engine.connect()
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.give_back(connection)
+
+    def _connect(self) -> sqlalchemy.Connection:
+        try:
+            return self.engine.connect()
         except _CONNECT_ERRORS as exc:
             kind = exceptions.ServiceUnavailable
             if self.dialect != 'sqlite':
                 kind = Unreachable
             raise kind(self._message('cannot be reached', exc)) from None
-        try:
-            yield connection
-        finally:
-            connection.close()
 
     @contextlib.contextmanager
     def _clear_errors(self) -> Iterator[None]:
@@ -222,7 +231,7 @@ class Database:
     def _create(self) -> sqlalchemy.Engine:
         try:
             engine: sqlalchemy.Engine = engines.create_engine(
-                _with_timeouts(self._url),
+                _with_parameters(self._url),
                 mysql_sql_mode='TRADITIONAL',
                 max_retries=0,
                 max_pool_size=32,
@@ -294,9 +303,21 @@ def _parse(name: str, url: str | sqlalchemy.URL) -> sqlalchemy.URL:
     )
 
 
-def _with_timeouts(url: sqlalchemy.URL) -> sqlalchemy.URL:
-    """Give up connecting, and waiting for an answer, at some time."""
+def _file(url: sqlalchemy.URL) -> str | None:
+    """The path of a SQLite file; None for any other database."""
+    if url.get_backend_name() != 'sqlite' or url.database == ':memory:':
+        return None
+    return url.database or None
+
+
+def _with_parameters(url: sqlalchemy.URL) -> sqlalchemy.URL:
+    """Give up connecting, and waiting for an answer, at some time.
+
+    A connection to a SQLite file is kept, and used by any thread.
+    """
     wanted: dict[str, str] = {}
+    if _file(url):
+        wanted['check_same_thread'] = 'false'
     if url.get_backend_name() in ('mysql', 'postgresql'):
         wanted['connect_timeout'] = str(CONNECT_TIMEOUT)
     if url.drivername == 'mysql+pymysql':

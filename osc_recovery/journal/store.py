@@ -69,7 +69,6 @@ class Journal:
         self._database = engine.Database('journal', url)
         self._lock = threading.Lock()
         self._opened = False
-        self._kept: sa.Connection | None = None
         self._mine: dict[str, run_model.Process] = {}
 
     def upgrade(self) -> None:
@@ -84,9 +83,6 @@ class Journal:
     def dispose(self) -> None:
         """Close the connections; the next call opens it again."""
         with self._lock:
-            if self._kept is not None:
-                self._kept.close()
-                self._kept = None
             self._database.dispose()
             self._opened = False
 
@@ -279,21 +275,7 @@ class Journal:
             return
         files.prepare(sa.make_url(self._url))
         _calling(migrate.upgrade, self._database)
-        self._keep_open()
         self._opened = True
-
-    def _keep_open(self) -> None:
-        """Keep an idle connection to an SQLite file.
-
-        oslo.db opens such a file anew for every transaction, and whenever
-        the last connection closes SQLite folds its log into the file: that
-        takes several times as long as the commit itself.
-        """
-        if self._database.dialect == 'sqlite':
-            self._kept = self._database.engine.connect()
-            # Only what has read has really opened the file.
-            migrate.version(self._kept)
-            self._kept.rollback()
 
     def _require_mine(self, connection: sa.Connection, run_id: str) -> None:
         process = self._mine.get(run_id)

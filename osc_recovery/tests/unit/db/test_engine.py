@@ -115,6 +115,8 @@ class TransactionsTest(EngineTestCase):
             with self.database.writing() as connection:
                 self.insert(1, connection)
 
+        # A connection that is kept would wait as long as it was told first.
+        self.database.dispose()
         with mock.patch.object(engine, 'BUSY_TIMEOUT', 1):
             error = self.assertRaises(engine.Contended, write)
         self.assertIn('test.db', str(error))
@@ -330,7 +332,7 @@ class UrlsTest(unit.TestCase):
     """What is added to a URL."""
 
     def url(self, text: str) -> sa.URL:
-        return engine._with_timeouts(engine.Database('x', text)._url)
+        return engine._with_parameters(engine.Database('x', text)._url)
 
     def test_timeouts(self) -> None:
         query = self.url('mysql+pymysql://u@h/d?connect_timeout=3').query
@@ -338,7 +340,11 @@ class UrlsTest(unit.TestCase):
         self.assertEqual('120', query['read_timeout'])
         query = self.url('postgresql://u@h/d').query
         self.assertEqual({'connect_timeout': '10'}, dict(query))
-        self.assertEqual({}, dict(self.url('sqlite:///x').query))
+        self.assertEqual({}, dict(self.url('sqlite://').query))
+
+    def test_threads_share_a_file(self) -> None:
+        query = self.url('sqlite:///x').query
+        self.assertEqual({'check_same_thread': 'false'}, dict(query))
 
     def test_drivers(self) -> None:
         for text, expected in (
