@@ -129,6 +129,10 @@ class Bars:
 
 def line(event: events.Event) -> str:
     """An event in words."""
+    if event.kind is events.EventKind.RUN_STARTED:
+        return f'run {event.subject} of host {event.name} started'
+    if event.kind is events.EventKind.RUN_FINISHED:
+        return f'run {event.subject}: {event.step} {event.message}'.strip()
     parts = [event.name or event.subject, event.step]
     if event.kind is events.EventKind.STEP_DONE:
         parts.append(f'done ({event.index}/{event.total})')
