@@ -80,11 +80,14 @@ class Spread:
     def unfit(self, host: str) -> Found:
         """What keeps a host from taking any server."""
         if host not in self._unfit:
+            source = self._cloud.source
             target = self._cloud.hosts.get(host)
+            if host == source.name:
+                target = source
             self._unfit[host] = (
                 (_unknown(host),)
                 if target is None
-                else checks.check_host(self._cloud.source, target)
+                else checks.check_host(source, target)
             )
         return self._unfit[host]
 

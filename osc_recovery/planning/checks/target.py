@@ -294,7 +294,6 @@ def network(
 
 HOST_CHECKS: tuple[Callable[[facts.Host, facts.Host], Findings], ...] = (
     facts_unknown,
-    is_source,
     other_cell,
     down,
     forced_down,
@@ -319,8 +318,14 @@ SERVER_CHECKS: tuple[
 def check_host(
     source: facts.Host, target: facts.Host
 ) -> tuple[findings.Finding, ...]:
-    """What keeps a host from taking any server."""
-    return tuple(f for look in HOST_CHECKS for f in look(source, target))
+    """What keeps a host from taking any server.
+
+    That it is the failed host itself says enough.
+    """
+    itself = tuple(is_source(source, target))
+    return itself or tuple(
+        f for look in HOST_CHECKS for f in look(source, target)
+    )
 
 
 def check_server(
