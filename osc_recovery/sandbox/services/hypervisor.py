@@ -21,6 +21,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+import threading
 from typing import Any
 
 from nova.compute import power_state
@@ -59,6 +60,8 @@ class SandboxDriver(fake.FakeDriverWithoutFakeNodes):
     memory_mb = 65536
     local_gb = 1000
 
+    _saving = threading.Lock()
+
     def init_host(self, host: str) -> None:
         """Find the guests that outlived the last nova-compute."""
         super().init_host(host)
@@ -71,11 +74,13 @@ class SandboxDriver(fake.FakeDriverWithoutFakeNodes):
             )
 
     def _save(self) -> None:
-        guests = {
-            uuid: records.Guest(guest.name, NAMES[guest.state])
-            for uuid, guest in self.instances.items()
-        }
-        records.write_guests(self._directory, guests)
+        # Threads that start guests at the same time come here together.
+        with self._saving:
+            guests = {
+                uuid: records.Guest(guest.name, NAMES[guest.state])
+                for uuid, guest in list(self.instances.items())
+            }
+            records.write_guests(self._directory, guests)
 
     def _set_state(self, instance: Any, state: int) -> None:
         # Raises InstanceNotFound, as the base class does.
