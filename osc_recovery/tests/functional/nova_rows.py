@@ -317,8 +317,11 @@ def apply(change: Change, admin: Any) -> None:
             admin, change['server']
         )
     if change['what'] == 'cell-disabled':
-        mapping.cell_mapping.disabled = True
-        mapping.cell_mapping.save()
+        cell = objects.CellMapping.get_by_uuid(
+            admin, mapping.cell_mapping.uuid
+        )
+        cell.disabled = True
+        cell.save()
         return
     with context.target_cell(admin, mapping.cell_mapping) as ctxt:
         if 'host' in change:

@@ -172,7 +172,8 @@ class RefusalsTestCase(PlanTestCase):
         self.assertEqual({*UNSHOWN}, catalogue.CODES.keys() - self.shown)
 
     def _alive(self) -> None:
-        """Before anybody cuts the host's power."""
+        """Before anybody cuts the host's power, or has ever fenced it."""
+        journal = f'sqlite:///{self.directory / "journal.db"}'
         self.plan(
             {self.stage.control.uuid: STATED},
             frame={
@@ -181,6 +182,7 @@ class RefusalsTestCase(PlanTestCase):
                 'host-not-disabled',
                 'host-not-forced-down',
             },
+            config=self._config(journal={'connection': journal}),
         )
 
     def _batch(self, batch: dict[str, refusals.Case]) -> None:
@@ -263,6 +265,7 @@ class RefusalsTestCase(PlanTestCase):
                 'host-not-disabled',
                 'host-not-forced-down',
                 'hypervisor-unsupported',
+                'target-left-out',
             },
         )
         hosts.restore()
@@ -368,6 +371,8 @@ class RefusalsTestCase(PlanTestCase):
 
     def _remove(self, uuids: list[str]) -> None:
         """Bring the hosts back and delete the servers."""
+        # its service, put back, may look as if it had never gone
+        self.cloud.come_back(self.spare)
         self.cloud.restore()
         with futures.ThreadPoolExecutor(4) as pool:
             list(pool.map(self.cloud.delete_server, uuids))
