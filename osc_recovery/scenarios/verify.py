@@ -22,6 +22,9 @@ from osc_recovery.model import steps
 from osc_recovery.planning.checks import whole
 from osc_recovery.scenarios import environment
 
+#: no check is about the zone that was asked for, or the server group
+CHECKED = servers.Depth(nova_api=False)
+
 
 class NotWhole(exceptions.Unverified):
     """A server was worked on and is not as it should be."""
@@ -63,7 +66,9 @@ class VerifyStep:
     def act(self, task: steps.Task, intent: dict[str, Any]) -> dict[str, Any]:
         """Look; raises NotWhole with every check that was made."""
         expected = codec.decode(whole.Expectation, task.params)
-        found = servers.gather(self._env.sources(), uuids=[task.subject])
+        found = servers.gather(
+            self._env.sources(), uuids=[task.subject], depth=CHECKED
+        )
         if not found:
             raise exceptions.StepFailed(
                 f'server {task.name} is in no cell any more',
