@@ -17,10 +17,10 @@ from collections.abc import Sequence
 import sys
 from typing import Any
 
-from osc_recovery import exceptions
 from osc_recovery.commands import base
 from osc_recovery.commands import confirm
 from osc_recovery.commands import progress
+from osc_recovery import exceptions
 from osc_recovery.model import plans
 from osc_recovery.model import results
 

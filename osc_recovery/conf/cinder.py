@@ -18,10 +18,10 @@ import dataclasses
 from oslo_config import cfg
 from oslo_db import options as db_options
 
-from osc_recovery import exceptions
 from osc_recovery.conf import database
 from osc_recovery.conf import files
 from osc_recovery.conf import opts
+from osc_recovery import exceptions
 
 
 @dataclasses.dataclass(frozen=True)

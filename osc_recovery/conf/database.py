@@ -17,8 +17,8 @@ from oslo_config import cfg
 import sqlalchemy
 from sqlalchemy import exc as sa_exc
 
-from osc_recovery import exceptions
 from osc_recovery.conf import files
+from osc_recovery import exceptions
 
 
 def connection(

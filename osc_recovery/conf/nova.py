@@ -21,10 +21,10 @@ from keystoneauth1 import session
 from oslo_config import cfg
 from oslo_db import options as db_options
 
-from osc_recovery import exceptions
 from osc_recovery.conf import database
 from osc_recovery.conf import files
 from osc_recovery.conf import opts
+from osc_recovery import exceptions
 
 #: nova.conf's sections that hold credentials of a service user, the one
 #: meant for calls between services first

@@ -24,8 +24,8 @@ from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
-from osc_recovery import exceptions
 from osc_recovery.db import engine
+from osc_recovery import exceptions
 
 
 @dataclasses.dataclass(frozen=True)

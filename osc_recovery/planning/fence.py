@@ -16,8 +16,8 @@ from osc_recovery.model import facts
 from osc_recovery.model import findings
 from osc_recovery.model import plans
 from osc_recovery.model import steps
-from osc_recovery.planning import fingerprint
 from osc_recovery.planning.checks import frame
+from osc_recovery.planning import fingerprint
 
 SCENARIO = 'fence'
 

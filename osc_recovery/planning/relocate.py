@@ -20,12 +20,12 @@ from osc_recovery.model import findings
 from osc_recovery.model import plans
 from osc_recovery.model import steps
 from osc_recovery.planning import catalogue
+from osc_recovery.planning.checks import frame as frame_checks
+from osc_recovery.planning.checks import server as server_checks
 from osc_recovery.planning import choice as choices
 from osc_recovery.planning import fingerprint
 from osc_recovery.planning import sequence
 from osc_recovery.planning import targets
-from osc_recovery.planning.checks import frame as frame_checks
-from osc_recovery.planning.checks import server as server_checks
 
 SCENARIO = 'relocate'
 

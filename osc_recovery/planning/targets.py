@@ -22,10 +22,10 @@ import dataclasses
 from osc_recovery.model import facts
 from osc_recovery.model import findings
 from osc_recovery.planning import catalogue
+from osc_recovery.planning.checks import target as checks
 from osc_recovery.planning import choice as choices
 from osc_recovery.planning import groups
 from osc_recovery.planning import room as rooms
-from osc_recovery.planning.checks import target as checks
 
 Found = tuple[findings.Finding, ...]
 Refusals = dict[str, Found]

@@ -18,7 +18,6 @@ from typing import Any
 
 from oslo_config import cfg
 
-from osc_recovery import exceptions
 from osc_recovery.cloud import session as cloud_session
 from osc_recovery.conf import cinder as cinder_conf
 from osc_recovery.conf import nova as nova_conf
@@ -27,6 +26,7 @@ from osc_recovery.db import cinder as db_cinder
 from osc_recovery.db import engine as db_engine
 from osc_recovery.db import nova_api as db_nova_api
 from osc_recovery.db import nova_cell as db_nova_cell
+from osc_recovery import exceptions
 from osc_recovery.facts import sources
 from osc_recovery.journal import store
 

@@ -28,11 +28,11 @@ from osc_recovery.model import plans
 from osc_recovery.model import results
 from osc_recovery.model import runs
 from osc_recovery.model import steps
+from osc_recovery.reports import run as report
 from osc_recovery.scenarios import environment
 from osc_recovery.scenarios import fence
 from osc_recovery.scenarios import relocate
 from osc_recovery.scenarios import verify
-from osc_recovery.reports import run as report
 from osc_recovery.steps import base
 from osc_recovery.steps import registry
 

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 
 from osc_recovery.model import facts
 from osc_recovery.model import results
-from osc_recovery.planning import unreadable
 from osc_recovery.planning.checks import expected as expectations
+from osc_recovery.planning import unreadable
 
 Checks = Iterator[results.Check]
 

@@ -20,10 +20,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from osc_recovery.model import facts
 from osc_recovery.model import results
-from osc_recovery.planning import unreadable
 from osc_recovery.planning.checks import attachments
 from osc_recovery.planning.checks import expected as expectations
 from osc_recovery.planning.checks import states
+from osc_recovery.planning import unreadable
 
 Expectation = expectations.Expectation
 Checks = Iterator[results.Check]

@@ -28,8 +28,8 @@ from typing import Any
 
 import fixtures
 
-from osc_recovery import exceptions
 from osc_recovery.db import engine
+from osc_recovery import exceptions
 from osc_recovery.model import findings
 from osc_recovery.planning import catalogue
 from osc_recovery.sandbox import layout as layouts
@@ -371,9 +371,9 @@ class RefusalsTestCase(PlanTestCase):
 
     def _remove(self, uuids: list[str]) -> None:
         """Bring the hosts back and delete the servers."""
-        # its service, put back, may look as if it had never gone
-        self.cloud.come_back(self.spare)
-        self.cloud.restore()
+        # also one whose service, put back, looks as if it had never gone
+        for host in self.sandbox.hosts:
+            self.cloud.come_back(host)
         with futures.ThreadPoolExecutor(4) as pool:
             list(pool.map(self.cloud.delete_server, uuids))
 

@@ -19,9 +19,9 @@ from osc_recovery.model import codec
 from osc_recovery.model import facts
 from osc_recovery.model import plans
 from osc_recovery.model import steps
+from osc_recovery.planning.checks import whole
 from osc_recovery.planning import choice as choices
 from osc_recovery.planning import relocate
-from osc_recovery.planning.checks import whole
 from osc_recovery.tests.unit import base
 from osc_recovery.tests.unit.planning import builders
 from osc_recovery.tests.unit.planning.cases import making
