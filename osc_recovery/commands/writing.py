@@ -63,6 +63,9 @@ class Write(base.Lister):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Table:
         """Plan, show, ask, run, tell."""
+        host = getattr(parsed_args, 'host', None)
+        if host and not parsed_args.dry_run:
+            self.recovery.runner().refuse_held(host)
         plan = self.make_plan(parsed_args)
         shown = not parsed_args.dry_run
         sys.stderr.write(self.recovery.describe_plan(plan, servers=shown))

@@ -22,6 +22,7 @@ from osc_recovery.execution import cancel
 from osc_recovery.execution import engine
 from osc_recovery.execution import limits
 from osc_recovery.journal import process
+from osc_recovery.journal import runs as leases
 from osc_recovery.model import codec
 from osc_recovery.model import events
 from osc_recovery.model import plans
@@ -49,6 +50,17 @@ class Runner:
 
     def __init__(self, env: environment.Environment) -> None:
         self._env = env
+
+    def refuse_held(self, host: str) -> None:
+        """Raise Held at once when another run has the host.
+
+        The lease is taken when the run starts; this only spares whoever
+        would be refused then from waiting for a plan, which a run under
+        way changes while it is made.
+        """
+        lease = self._env.journal.lease(host)
+        if lease is not None:
+            raise leases.held(lease)
 
     def start(
         self, plan: plans.Plan, listener: Listener, *, recheck: bool
