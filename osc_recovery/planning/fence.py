@@ -66,6 +66,13 @@ def plan(
     )
 
 
+def still_dead(host: facts.Host) -> tuple[findings.Finding, ...]:
+    """What forbids to go on with a run, as it would have forbidden it."""
+    checks = (frame.host_alive, frame.fence_missing, frame.fence_stale)
+    cloud = _alone(host)
+    return tuple(found for look in checks for found in look(cloud))
+
+
 def fenced(host: facts.Host) -> bool:
     """Whether there is nothing left to do."""
     return (
@@ -79,18 +86,23 @@ def fenced(host: facts.Host) -> bool:
 def _findings(
     host: facts.Host, accept: frozenset[str]
 ) -> tuple[findings.Finding, ...]:
-    cloud = facts.CloudFacts(
+    cloud = _alone(host)
+    return tuple(
+        found.accept() if found.code in accept else found
+        for look in _CHECKS
+        for found in look(cloud)
+    )
+
+
+def _alone(host: facts.Host) -> facts.CloudFacts:
+    """A cloud of which nothing but the host matters."""
+    return facts.CloudFacts(
         source=host,
         hosts={},
         servers=(),
         candidates={},
         stage_bindings=True,
         schema={},
-    )
-    return tuple(
-        found.accept() if found.code in accept else found
-        for look in _CHECKS
-        for found in look(cloud)
     )
 
 

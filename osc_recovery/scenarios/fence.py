@@ -12,11 +12,7 @@
 
 """host fence: a recorded statement, then down, then disabled."""
 
-import dataclasses
-
 from osc_recovery import exceptions
-from osc_recovery.facts import hosts
-from osc_recovery.facts import liveness
 from osc_recovery.journal import clock
 from osc_recovery.journal import process
 from osc_recovery.model import facts
@@ -24,6 +20,7 @@ from osc_recovery.model import plans
 from osc_recovery.model import runs
 from osc_recovery.planning import fence as planning
 from osc_recovery.scenarios import environment
+from osc_recovery.scenarios import watch
 
 SCENARIO = planning.SCENARIO
 
@@ -48,29 +45,11 @@ class Fencing:
                 'dead.'
             )
         return planning.plan(
-            self._watched(host),
+            watch.watched(self._env, host),
             statement,
             process.current().operator,
             clock.now(),
             accept,
-        )
-
-    def _watched(self, name: str) -> facts.Host:
-        """The host, with every sign of life over two report intervals."""
-        origin = self._env.sources()
-        found = hosts.gather(origin, [name])
-        if not found:
-            raise exceptions.UsageError(
-                f'nova knows no compute host {name}: see "openstack recovery '
-                'host list".'
-            )
-        watch = liveness.Watch(origin, found[0].cell.uuid, name)
-        (host,) = hosts.deepen(origin, found)
-        verdict = watch.verdict()
-        return dataclasses.replace(
-            host,
-            alive_evidence=verdict.evidence,
-            unknown=tuple(dict.fromkeys((*host.unknown, *verdict.unknown))),
         )
 
     def changed(self, plan: plans.Plan) -> dict[str, str]:

@@ -34,6 +34,7 @@ from osc_recovery.scenarios import environment
 from osc_recovery.scenarios import fence
 from osc_recovery.scenarios import relocate
 from osc_recovery.scenarios import verify
+from osc_recovery.scenarios import watch
 from osc_recovery.steps import base
 from osc_recovery.steps import registry
 
@@ -101,6 +102,7 @@ class Runner:
             raise exceptions.NothingToDo(
                 f'Run {run.id} is done: there is nothing to go on with.'
             )
+        watch.require_dead(self._env, run.host)
         self._env.journal.take_over(
             run.id, process.current(), unseen=process_gone
         )

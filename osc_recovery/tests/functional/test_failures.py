@@ -94,6 +94,22 @@ class FailureTestCase(base.TestCase):
         self.assertIn('neutron', refused.err)
         self.assertTrue(self.sandbox.guests(self.source))
 
+    def test_resume_needs_a_dead_host(self) -> None:
+        """The host returned meanwhile: nothing more is moved from it."""
+        first, second = self._two()
+        self.fence(self.source)
+        killed = {crash.VARIABLE: f'*:allocate:{crash.BEFORE_ACT}'}
+        chosen = [w for u in (first, second) for w in ('--server', u)]
+        self._relocate(*chosen, '--yes', code=KILLED, env=killed)
+        run = self.newest_run()
+        self.cloud.come_back(self.source)
+        refused = self.recovery('run', 'resume', run, code=10)
+        self.assertIn('host-alive', refused.err)
+        self.recovery('run', 'revert', run, '--yes', code=None)
+        for uuid in (first, second):
+            self.assertEqual(self.source, self.read_server(uuid).host)
+            self.assertFalse(self.read_server(uuid).locked)
+
     def test_relocate_needs_a_fence(self) -> None:
         """Refused, with the command that is missing."""
         self.cloud.power_off(self.source)

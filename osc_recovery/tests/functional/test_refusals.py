@@ -58,7 +58,6 @@ UNSHOWN = {
 }
 
 Codes = set[str] | frozenset[str]
-Plan = dict[str, Any]
 
 
 class PlanTestCase(base.TestCase):
