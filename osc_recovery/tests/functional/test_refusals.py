@@ -273,14 +273,23 @@ class RefusalsTestCase(PlanTestCase):
     def _another_database(self) -> None:
         """A nova.conf that names other databases, and no service role."""
         control = self.stage.control
+        cell = self._copy(
+            self.cloud.cell().database,
+            (
+                "UPDATE instances SET vm_state = 'error' WHERE uuid = ?",
+                control.uuid,
+            ),
+            (
+                'UPDATE compute_nodes SET deleted = id WHERE host = ?',
+                self.source,
+            ),
+        )
         api = self._copy(
             self.stage.api_db.database,
-            'UPDATE cell_mappings SET database_connection = ? WHERE id > 1',
-            self._copy(
-                self.cloud.cell().database,
-                "UPDATE instances SET task_state = NULL, vm_state = 'error' "
-                'WHERE uuid = ?',
-                control.uuid,
+            (
+                'UPDATE cell_mappings SET database_connection = ? '
+                'WHERE id > 1',
+                cell,
             ),
         )
         nova = self.directory / 'nova.conf'
@@ -290,7 +299,12 @@ class RefusalsTestCase(PlanTestCase):
         )
         self.plan(
             {control.uuid: {'database-differs', 'error-state', *STATED}},
-            frame={'service-role-missing', *SILENT},
+            frame={
+                'node-missing',
+                'provider-missing',
+                'service-role-missing',
+                *SILENT,
+            },
             config=self._config(nova={'config_files': str(nova)}),
         )
 
@@ -345,16 +359,17 @@ class RefusalsTestCase(PlanTestCase):
         return str(path)
 
     def _copy(
-        self, database: engine.Database, statement: str, value: str
+        self, database: engine.Database, *changes: tuple[str, str]
     ) -> str:
-        """The URL of a copy in which a statement was carried out."""
+        """The URL of a copy in which statements were carried out."""
         path = self.directory / f'{database.name.replace(" ", "-")}.db'
         with (
             contextlib.closing(sqlite3.connect(database.where)) as source,
             contextlib.closing(sqlite3.connect(path)) as copy,
         ):
             source.backup(copy)
-            copy.execute(statement, (value,))
+            for statement, value in changes:
+                copy.execute(statement, (value,))
             copy.commit()
         return f'sqlite:///{path}'
 
