@@ -16,25 +16,17 @@ The rows of plain servers are made those of servers that have to be
 refused, as nova writes them; then plans are made that change nothing.
 """
 
-from collections.abc import Iterable
-from collections.abc import Mapping
 from concurrent import futures
 import configparser
 import contextlib
-import json
-import pathlib
 import sqlite3
-from typing import Any
-
-import fixtures
 
 from osc_recovery.db import engine
-from osc_recovery import exceptions
 from osc_recovery.model import findings
 from osc_recovery.planning import catalogue
 from osc_recovery.sandbox import layout as layouts
 from osc_recovery.sandbox.services import power
-from osc_recovery.tests.functional import base
+from osc_recovery.tests.functional import plans
 from osc_recovery.tests.functional import refusals
 from osc_recovery.tests.functional import rows
 
@@ -44,9 +36,6 @@ CONSENTS = frozenset(
     for code, severity in catalogue.SERVER.items()
     if severity is findings.Severity.CONSENT
 )
-STATED = frozenset({'storage-stated'})
-#: about the host, in every plan that follows its fence
-SILENT = frozenset({'dead-longer-than-24h'})
 
 #: codes that no plan for a host of this sandbox can have, and why
 UNSHOWN = {
@@ -57,85 +46,8 @@ UNSHOWN = {
     'target-other-cell': 'the sandbox has one cell',
 }
 
-Codes = set[str] | frozenset[str]
 
-
-class PlanTestCase(base.TestCase):
-    """Plans that are compared with what they should say."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.shown: set[str] = set()
-        self.wrong: list[str] = []
-        self.directory = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
-        self.source = self.cloud.busiest()
-        self.target, self.spare = self.cloud.others(self.source)
-
-    def plan(
-        self,
-        expected: Mapping[str, Codes],
-        *,
-        frame: Codes = SILENT,
-        targets: Iterable[str] | None = None,
-        accept: Codes = frozenset(),
-        config: str = '',
-    ) -> None:
-        """Make a plan for some servers, and note what is wrong with it.
-
-        ``expected`` are the codes of each server, by its uuid, ``frame``
-        those about the host; ``targets`` is the one target, if not given.
-        """
-        path = self.directory / 'plan.json'
-        made = self.recovery(
-            *('host', 'relocate', self.source, '--dry-run'),
-            *('--save', str(path), '-f', 'json'),
-            *_options('--server', expected),
-            *_options(
-                '--target', (self.target,) if targets is None else targets
-            ),
-            *_options('--accept', accept),
-            code=None,
-            env={'OSC_RECOVERY_CONFIG': config} if config else None,
-        )
-        if not path.exists():
-            self.fail(made.err)
-        plan = json.loads(path.read_text())
-        path.unlink()
-        blocked = {u for u, c in expected.items() if _blocks(c, accept)}
-        self._compare('host', plan['findings'], frame, made)
-        for server in plan['servers']:
-            codes = expected[server['uuid']]
-            self._compare(server['name'], server['findings'], codes, made)
-        methods = {row['Server']: row['Method'] for row in made.json()}
-        for uuid in expected:
-            method = 'blocked' if uuid in blocked else 'relocate'
-            self._same(f'{uuid} method', method, methods.get(uuid))
-        code = exceptions.ExitCode.DONE
-        if blocked == expected.keys() or _blocks(frame, accept):
-            code = exceptions.ExitCode.BLOCKED
-        self._same(f'exit code for {expected}', code, made.code)
-
-    def _compare(
-        self,
-        whose: str,
-        found: list[dict[str, Any]],
-        expected: Codes,
-        made: base.Output,
-    ) -> None:
-        codes = {finding['code'] for finding in found}
-        self._same(whose, sorted(expected), sorted(codes))
-        self.shown |= codes & set(expected)
-        for finding in found:
-            for text in (finding['fact'], finding['remedy']):
-                if not text or text not in made.err:
-                    self.wrong.append(f'{whose}: not shown: {finding}')
-
-    def _same(self, what: str, expected: object, found: object) -> None:
-        if expected != found:
-            self.wrong.append(f'{what}: expected {expected}, found {found}')
-
-
-class RefusalsTestCase(PlanTestCase):
+class RefusalsTestCase(plans.PlanTestCase):
     """What cannot be moved is named, with the reason, and left alone."""
 
     def setUp(self) -> None:
@@ -174,7 +86,7 @@ class RefusalsTestCase(PlanTestCase):
         """Before anybody cuts the host's power, or has ever fenced it."""
         journal = f'sqlite:///{self.directory / "journal.db"}'
         self.plan(
-            {self.stage.control.uuid: STATED},
+            {self.stage.control.uuid: plans.STATED},
             frame={
                 'fence-missing',
                 'host-alive',
@@ -186,9 +98,11 @@ class RefusalsTestCase(PlanTestCase):
 
     def _batch(self, batch: dict[str, refusals.Case]) -> None:
         """Servers that are refused beside one that is not."""
-        expected: dict[str, Codes] = {self.stage.control.uuid: STATED}
+        expected: dict[str, plans.Codes] = {
+            self.stage.control.uuid: plans.STATED
+        }
         for uuid, case in batch.items():
-            expected[uuid] = {case.code, *case.also, *STATED}
+            expected[uuid] = {case.code, *case.also, *plans.STATED}
         consents = {u: c for u, c in expected.items() if c & CONSENTS}
         big = {u for u, c in batch.items() if c.code == 'target-too-small'}
         self.stage.spoil(batch)
@@ -196,7 +110,7 @@ class RefusalsTestCase(PlanTestCase):
         if consents:
             self.plan(consents, accept=CONSENTS)
         if big:
-            wanted = {'no-target', *STATED}
+            wanted = {'no-target', *plans.STATED}
             self.plan(dict.fromkeys(big, wanted), targets=())
         self.stage.restore()
 
@@ -234,7 +148,7 @@ class RefusalsTestCase(PlanTestCase):
                 self.stage.control.uuid: {
                     'target-network',
                     'target-storage',
-                    *STATED,
+                    *plans.STATED,
                 }
             },
             config=self._config(storage={'shared_instances': self.source}),
@@ -255,7 +169,7 @@ class RefusalsTestCase(PlanTestCase):
                 self.stage.control.uuid: {
                     'target-architecture',
                     'target-hypervisor',
-                    *STATED,
+                    *plans.STATED,
                 }
             },
             frame={
@@ -298,12 +212,12 @@ class RefusalsTestCase(PlanTestCase):
             f'[api_database]\nconnection = {api}\n'
         )
         self.plan(
-            {control.uuid: {'database-differs', 'error-state', *STATED}},
+            {control.uuid: {'database-differs', 'error-state', *plans.STATED}},
             frame={
                 'node-missing',
                 'provider-missing',
                 'service-role-missing',
-                *SILENT,
+                *plans.SILENT,
             },
             config=self._config(nova={'config_files': str(nova)}),
         )
@@ -313,8 +227,8 @@ class RefusalsTestCase(PlanTestCase):
         self.sandbox.stop_service('neutron')
         try:
             self.plan(
-                {self.stage.control.uuid: {'facts-unknown', *STATED}},
-                frame={'watcher-silent', *SILENT},
+                {self.stage.control.uuid: {'facts-unknown', *plans.STATED}},
+                frame={'watcher-silent', *plans.SILENT},
             )
         finally:
             self.sandbox.start_service('neutron')
@@ -341,10 +255,10 @@ class RefusalsTestCase(PlanTestCase):
                     'target-node-missing',
                     'target-provider-missing',
                     'target-unknown',
-                    *STATED,
+                    *plans.STATED,
                 }
             },
-            frame={'target-left-out', *SILENT},
+            frame={'target-left-out', *plans.SILENT},
             targets=(self.source, 'nowhere', self.target, self.spare),
         )
 
@@ -390,14 +304,3 @@ class RefusalsTestCase(PlanTestCase):
             self.cloud.come_back(host)
         with futures.ThreadPoolExecutor(4) as pool:
             list(pool.map(self.cloud.delete_server, uuids))
-
-
-def _options(name: str, values: Iterable[str]) -> list[str]:
-    return [word for value in sorted(values) for word in (name, value)]
-
-
-def _blocks(codes: Codes, accepted: Codes) -> bool:
-    severities = {
-        catalogue.CODES[code] for code in codes if code not in accepted
-    }
-    return bool(severities - {findings.Severity.NOTE})
