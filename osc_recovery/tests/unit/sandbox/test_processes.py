@@ -18,6 +18,7 @@ import subprocess
 import sys
 
 from osc_recovery import exceptions
+from osc_recovery.sandbox import api as apis
 from osc_recovery.sandbox import processes
 from osc_recovery.tests.unit import base
 
@@ -85,7 +86,10 @@ class ProcessTestCase(base.TestCase):
         self.assertEqual(made.pid, os.getsid(made.pid))
 
     def test_memory(self) -> None:
-        self.assertGreater(self.spawn().memory, 2**20)
+        made = self.spawn()
+        # It is there before the interpreter is loaded.
+        apis.wait('it to load', lambda: made.memory > 2**20 or None, 20, 0.01)
+        self.assertGreater(made.memory, 2**20)
         self.assertEqual(0, processes.Process(2**22 + 1, 0).memory)
 
     def test_a_program_that_is_not_there(self) -> None:
