@@ -31,7 +31,6 @@ import sqlalchemy as sa
 
 from osc_recovery.db import engine
 from osc_recovery.db import evacuations
-from osc_recovery.db import mappings
 from osc_recovery.db import nova_cell
 from osc_recovery.db import tables
 from osc_recovery.db import times
@@ -57,11 +56,6 @@ COMPARED = ('host', 'node', 'vm_state', 'task_state')
 STOPPED = 'stopped'
 #: nova.objects.fields.InstancePowerState.SHUTDOWN
 SHUTDOWN = 4
-
-#: the writes of the step that follows a move
-mapping_row = mappings.mapping_row
-repoint_mapping = mappings.repoint_mapping
-set_connection = mappings.set_connection
 
 
 def before_image(

@@ -28,7 +28,7 @@ from typing import Any
 from osc_recovery.cloud import errors
 from osc_recovery.cloud import session
 from osc_recovery.db import cinder as cinder_db
-from osc_recovery.db import moves
+from osc_recovery.db import mappings
 from osc_recovery.db import nova_cell
 from osc_recovery import exceptions
 from osc_recovery.model import steps
@@ -231,7 +231,7 @@ class Attach:
             return row['connection_digest'] is not None
         if former not in known:
             raise _changed(task)
-        moves.repoint_mapping(
+        mappings.repoint_mapping(
             self._cell(task), task.params['mapping'], former, wanted
         )
         return False
@@ -253,7 +253,7 @@ class Attach:
                 f'attachment show {attachment}"',
                 cause='volume-error',
             )
-        moves.set_connection(
+        mappings.set_connection(
             self._cell(task),
             task.params['mapping'],
             attachment,
@@ -275,7 +275,7 @@ class Attach:
         return self._cells[task.params['cell']]
 
     def _row(self, task: steps.Task) -> dict[str, Any]:
-        row = moves.mapping_row(self._cell(task), task.params['mapping'])
+        row = mappings.mapping_row(self._cell(task), task.params['mapping'])
         if row['deleted']:
             raise _changed(task)
         return row

@@ -18,7 +18,6 @@ cloud as it found it: every host up, enabled and unfenced.
 """
 
 import atexit
-from collections.abc import Callable
 import dataclasses
 import json
 import os
@@ -27,20 +26,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from typing import Any, TypeVar
+from typing import Any
 
 import testtools
 
-from osc_recovery import client
 from osc_recovery.facts import servers
 from osc_recovery.model import facts
 from osc_recovery.model import results
 from osc_recovery.planning.checks import whole
 from osc_recovery.sandbox import controller
 from osc_recovery.tests.functional import cloud as clouds
-
-T = TypeVar('T')
 
 #: seconds for a command of ours that has to relocate servers
 COMMAND_TIMEOUT = 420
@@ -58,18 +53,6 @@ class Output:
     def json(self) -> Any:
         """Standard output as JSON."""
         return json.loads(self.out)
-
-
-def wait_for(what: str, look: Callable[[], T | None], timeout: float) -> T:
-    """Look until there is an answer; fails when ``timeout`` is over."""
-    deadline = time.monotonic() + timeout
-    while True:
-        found = look()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f'waited {timeout} s for {what}')
-        time.sleep(0.3)
 
 
 class SharedCloud:
@@ -228,7 +211,3 @@ class TestCase(testtools.TestCase):
             if volume is not None and not volume.multiattach:
                 shown = [h for v, h in exports if v == mapping.volume_id]
                 self.assertEqual([host], shown)
-
-    def client(self) -> client.RecoveryClient:
-        """A client in this process, for what no command shows."""
-        return self.cloud.client()

@@ -33,11 +33,12 @@ class StepTestCase(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        for module in ('attach', 'move'):
+        for name, fake in (
+            ('attach.mappings', storage.Mappings()),
+            ('move.moves', storage.Moves()),
+        ):
             self.useFixture(
-                fixtures.MonkeyPatch(
-                    f'osc_recovery.steps.{module}.moves', storage.Moves()
-                )
+                fixtures.MonkeyPatch(f'osc_recovery.steps.{name}', fake)
             )
 
     def prepared(

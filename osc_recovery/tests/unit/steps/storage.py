@@ -190,8 +190,8 @@ class Cell:
         }
 
 
-class Moves:
-    """osc_recovery.db.moves upon a :class:`Cell`."""
+class Mappings:
+    """osc_recovery.db.mappings upon a :class:`Cell`."""
 
     def mapping_row(self, cell: Cell, mapping: int) -> dict[str, Any]:
         info = cell.mapping['connection_info']
@@ -219,6 +219,10 @@ class Moves:
             raise exceptions.RowMismatch('mapping')
         cell.mapping['connection_info'] = json.dumps(info)
         cell._world.changed('set_connection')
+
+
+class Moves:
+    """osc_recovery.db.moves upon a :class:`Cell`."""
 
     def before_image(
         self, cell: Cell, uuid: str, source: str, target: str
