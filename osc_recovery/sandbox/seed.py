@@ -21,6 +21,7 @@ from osc_recovery import exceptions
 from osc_recovery.sandbox import api as apis
 from osc_recovery.sandbox import events
 from osc_recovery.sandbox import fleet
+from osc_recovery.sandbox import schedulable
 
 STAGE = 'servers'
 
@@ -76,6 +77,7 @@ class Seeder:
                 ],
             )
             self._await_volumes()
+            self._await_hosts(pool)
             _run_all(pool, [self._make_sharing, *self._server_tasks()])
             self._await_servers('ACTIVE', self._servers)
             self._check_hosts()
@@ -182,6 +184,16 @@ class Seeder:
             return all(v['status'] == 'available' for v in found) or None
 
         apis.wait('the volumes', look)
+
+    def _await_hosts(self, pool: concurrent.futures.Executor) -> None:
+        hosts = sorted({server.host for server in self._servers})
+        _run_all(
+            pool,
+            [
+                functools.partial(schedulable.wait_for, self._api, host)
+                for host in hosts
+            ],
+        )
 
     def _server_tasks(self) -> list[Callable[[], None]]:
         return [

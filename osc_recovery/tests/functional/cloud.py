@@ -31,6 +31,7 @@ from osc_recovery.sandbox import api as apis
 from osc_recovery.sandbox import bootstrap
 from osc_recovery.sandbox import controller
 from osc_recovery.sandbox import layout as layouts
+from osc_recovery.sandbox import schedulable
 from osc_recovery.sandbox import state as states
 
 #: seconds until a host that was started is up for nova
@@ -157,14 +158,17 @@ class Cloud:
         self._wait_for_clean_up(host)
         service = self.service(host)
         path = f'/os-services/{service["id"]}'
-        if service['forced_down'] or service['status'] == 'disabled':
+        if service['forced_down']:
             self.api.compute.put(path, json={'forced_down': False})
-            self.api.compute.put(path, json={'status': 'enabled'})
+        # To enable a host that is not up leaves it disabled in placement.
         apis.wait(
             f'{host} to be up',
             lambda: self.service(host)['state'] == 'up' or None,
             UP_TIMEOUT,
         )
+        if service['status'] == 'disabled':
+            self.api.compute.put(path, json={'status': 'enabled'})
+        schedulable.wait_for(self.api, host)
 
     def restore(self) -> None:
         """Every host is up, and every server runs that should.
@@ -345,10 +349,11 @@ class Cloud:
 
     def wait_for_status(self, uuid: str, status: str) -> None:
         def look() -> bool | None:
-            found = self.server(uuid)['status']
-            if found == 'ERROR':
-                raise AssertionError(f'server {uuid} failed')
-            return found == status or None
+            found = self.server(uuid)
+            if found['status'] == 'ERROR':
+                fault = found.get('fault', {}).get('message', 'no reason')
+                raise AssertionError(f'server {uuid} failed: {fault}')
+            return found['status'] == status or None
 
         apis.wait(f'server {uuid} to be {status}', look)
 

@@ -21,7 +21,6 @@ import dataclasses
 import signal
 import subprocess
 from typing import Any, ClassVar
-import unittest
 
 from osc_recovery.execution import crash
 from osc_recovery.model import facts
@@ -169,7 +168,6 @@ class CrashTestCase(base.TestCase):
                 return
         self.fail(f'the process ended without {text!r}')
 
-    @unittest.skip('it has not been seen to pass on the real services yet')
     def test_revert_is_killed_too(self) -> None:
         """An undo that died is gone on with, from every boundary of it."""
         points = [
