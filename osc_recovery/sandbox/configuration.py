@@ -20,6 +20,7 @@ small (one worker), or because there is no hardware (plugging interfaces).
 import pathlib
 from typing import Any
 
+from osc_recovery.sandbox import brokers
 from osc_recovery.sandbox import databases
 from osc_recovery.sandbox import endpoints
 from osc_recovery.sandbox import environment as environments
@@ -54,7 +55,8 @@ class Configuration:
         self._layout = layout
         self._state = state
         self._environment = environment
-        self._databases = databases.SqliteDatabases(layout.db)
+        self._databases = databases.of(layout, state)
+        self._broker = brokers.of(state)
 
     def write(self) -> None:
         """Write all files under etc/."""
@@ -77,7 +79,7 @@ class Configuration:
 
     def transport_url(self, cell: shapes.Cell) -> str:
         """The address of the cell's message hub."""
-        return f'hub://127.0.0.1:{self._state.ports[cell.hub]}/'
+        return self._broker.url(cell)
 
     def database_url(self, name: str) -> str:
         """The URL of a database."""
@@ -110,7 +112,7 @@ class Configuration:
     def _database(self, name: str) -> Options:
         return {
             'connection': self.database_url(name),
-            'sqlite_synchronous': False,
+            **self._databases.options,
         }
 
     def _lock_path(self) -> Options:

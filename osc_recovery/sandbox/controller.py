@@ -20,11 +20,13 @@ from typing import Any
 
 from osc_recovery import exceptions
 from osc_recovery.sandbox import api as apis
+from osc_recovery.sandbox import backends as backend_servers
 from osc_recovery.sandbox import bootstrap
+from osc_recovery.sandbox import brokers
 from osc_recovery.sandbox import creation
+from osc_recovery.sandbox import databases
 from osc_recovery.sandbox import environment as environments
 from osc_recovery.sandbox import events
-from osc_recovery.sandbox import hub_client
 from osc_recovery.sandbox import layout as layouts
 from osc_recovery.sandbox import processes
 from osc_recovery.sandbox.services import power
@@ -61,8 +63,13 @@ class Sandbox:
         self._layout = layout
         self._state = state
         environment = environments.Environment(pathlib.Path(state.environment))
-        self._supervisor = supervisors.Supervisor(layout, environment)
-        self._topology = topologies.Topology(layout, state.shape, environment)
+        self._broker = brokers.of(state)
+        self._supervisor = supervisors.Supervisor(
+            layout, environment, self._broker
+        )
+        self._topology = topologies.Topology(
+            layout, state.shape, environment, self._broker.processes
+        )
 
     @classmethod
     def create(
@@ -72,6 +79,7 @@ class Sandbox:
         name: str | None = None,
         hosts: int = 3,
         servers: int = 10,
+        backends: backend_servers.Backends | None = None,
         progress: events.Progress = events.ignore,
     ) -> 'Sandbox':
         """Make a sandbox, or find the same one in that directory.
@@ -81,6 +89,8 @@ class Sandbox:
 
         :param hosts: how many compute hosts
         :param servers: how many servers the first host starts with
+        :param backends: a database server and a broker to use; without,
+            those that the environment names
         :raises UsageError: something else is there
         :raises RecoveryError: a service failed; its processes are gone, its
             logs are kept until the sandbox is deleted
@@ -89,9 +99,10 @@ class Sandbox:
         state = states.State(
             shape=shapes.Shape(hosts, servers),
             creator=processes.Process.of(os.getpid()),
+            backends=backends or backend_servers.Backends.from_environment(),
         )
         if not _claim(layout, state):
-            return cls._reuse(layout, state.shape, progress)
+            return cls._reuse(layout, state, progress)
         try:
             creation.Creation(layout, state, progress).run()
         except BaseException:
@@ -105,16 +116,22 @@ class Sandbox:
     def _reuse(
         cls,
         layout: layouts.Layout,
-        shape: shapes.Shape,
+        wanted: states.State,
         progress: events.Progress,
     ) -> 'Sandbox':
         found = cls.load(layout.directory)
-        if found._state.shape != shape:
+        if found._state.shape != wanted.shape:
             raise exceptions.UsageError(
                 f'A sandbox of another shape ({found._state.shape.hosts} '
                 f'hosts, {found._state.shape.servers} servers) is in '
                 f'{layout.directory}. Delete it with {DELETE} or choose '
                 'another directory.'
+            )
+        if found._state.backends != wanted.backends:
+            raise exceptions.UsageError(
+                f'The sandbox in {layout.directory} uses another database '
+                'server or broker than the one that the environment names '
+                f'now. Delete it with {DELETE} or choose another directory.'
             )
         missing = found.describe().not_running
         if missing:
@@ -162,8 +179,11 @@ class Sandbox:
     ) -> None:
         """Kill every process and remove every file, complete or not.
 
+        Its databases, virtual hosts and users on servers go as well.
+
         :raises NothingToDo: there is no sandbox
         :raises UsageError: the directory holds something else
+        :raises RecoveryError: a server is away; can be repeated
         """
         layout = _layout(directory, name)
         state = states.State.read(layout.state)
@@ -177,6 +197,8 @@ class Sandbox:
             raise exceptions.NothingToDo(
                 f'There is no sandbox in {layout.directory}.'
             )
+        databases.of(layout, state).remove()
+        brokers.of(state).remove()
         _remove(layout)
 
     @property
@@ -293,8 +315,7 @@ class Sandbox:
         """
         service = self._topology.compute(host)
         queue = topologies.compute_queue(host)
-        port = self._state.ports[service.hub]
-        return hub_client.inspect(port, queue, purge).methods
+        return self._broker.inspect(service.hub, queue, purge).methods
 
     def _host(self, host: str) -> pathlib.Path:
         if host not in self.hosts:

@@ -13,11 +13,11 @@
 """The steps that make a sandbox in an empty directory."""
 
 import contextlib
-import pathlib
 import socket
 
 from osc_recovery.sandbox import api as apis
 from osc_recovery.sandbox import bootstrap
+from osc_recovery.sandbox import brokers
 from osc_recovery.sandbox import client_files
 from osc_recovery.sandbox import configuration as configurations
 from osc_recovery.sandbox import databases
@@ -30,7 +30,6 @@ from osc_recovery.sandbox import listeners
 from osc_recovery.sandbox import seed
 from osc_recovery.sandbox import state as states
 from osc_recovery.sandbox import supervisor as supervisors
-from osc_recovery.sandbox import template
 from osc_recovery.sandbox import topology as topologies
 
 Sockets = dict[str, socket.socket]
@@ -57,15 +56,20 @@ class Creation:
         cache = layouts.cache_directory()
         marker = str(self._layout.directory)
         environment = environments.ensure(cache, marker, self._progress)
-        source = template.ensure(cache, environment, marker, self._progress)
+        shape = self._state.shape
+        databases.of(self._layout, self._state).make(
+            cache, environment, shape, self._progress
+        )
+        broker = brokers.of(self._state)
+        broker.make(shape)
         self._state.environment = str(environment.path)
-        supervisor = supervisors.Supervisor(self._layout, environment)
+        supervisor = supervisors.Supervisor(self._layout, environment, broker)
         topology = topologies.Topology(
-            self._layout, self._state.shape, environment
+            self._layout, shape, environment, broker.processes
         )
         with contextlib.ExitStack() as stack:
             sockets = self._open_sockets(stack, topology)
-            self._prepare(source, environment, supervisor)
+            self._prepare(environment, supervisor)
             control = [*topology.hubs(), *topology.control()]
             for service in control:
                 self._say('services', f'Starting {service.name}')
@@ -104,16 +108,13 @@ class Creation:
 
     def _prepare(
         self,
-        source: pathlib.Path,
         environment: environments.Environment,
         supervisor: supervisors.Supervisor,
     ) -> None:
-        self._say('configuration', 'Writing databases and configuration')
+        self._say('configuration', 'Writing the configuration')
         self._layout.make()
         for host in self._state.shape.host_names:
             (self._layout.hosts / host).mkdir()
-        shape = self._state.shape
-        databases.SqliteDatabases(self._layout.db).provision(source, shape)
         library.install(self._layout.lib)
         configuration = configurations.Configuration(
             self._layout, self._state, environment

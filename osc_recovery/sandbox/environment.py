@@ -40,6 +40,7 @@ PACKAGES = (
     'neutron',
     'nova',
     'openstack-placement',
+    'PyMySQL',
     'waitress',
 )
 

@@ -16,7 +16,8 @@ from collections.abc import Mapping
 import pathlib
 
 Value = str | int | bool | pathlib.Path
-Sections = Mapping[str, Mapping[str, Value]]
+Options = Mapping[str, Value]
+Sections = Mapping[str, Options]
 
 
 def render(sections: Sections) -> str:

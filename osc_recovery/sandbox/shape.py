@@ -68,6 +68,11 @@ class Shape:
         return (Cell('cell1', self.host_names),)
 
     @property
+    def databases(self) -> tuple[str, ...]:
+        """The names of the databases with a cell's tables."""
+        return 'nova_cell0', *(cell.database for cell in self.cells)
+
+    @property
     def host_names(self) -> tuple[str, ...]:
         """host1, host2, ..."""
         return tuple(f'host{n}' for n in range(1, self.hosts + 1))

@@ -20,6 +20,7 @@ import secrets
 from typing import Any
 
 from osc_recovery import exceptions
+from osc_recovery.sandbox import backends as backend_servers
 from osc_recovery.sandbox import processes
 from osc_recovery.sandbox import shape as shapes
 
@@ -48,6 +49,20 @@ class State:
     service_password: str = dataclasses.field(
         default_factory=_password, repr=False
     )
+    backends: backend_servers.Backends = backend_servers.Backends()
+    token: str = dataclasses.field(
+        default_factory=lambda: secrets.token_hex(4)
+    )
+    backend_password: str = dataclasses.field(
+        default_factory=_password, repr=False
+    )
+
+    @property
+    def account(self) -> backend_servers.Account:
+        """The user that this sandbox, and no other, has on the servers."""
+        return backend_servers.Account(
+            f'recovery_{self.token}', self.backend_password
+        )
 
     @property
     def being_made(self) -> bool:
@@ -93,6 +108,7 @@ class State:
             return cls(
                 shape=shapes.Shape(**found.pop('shape')),
                 creator=creator and processes.Process(**creator),
+                backends=backend_servers.Backends(**found.pop('backends', {})),
                 **found,
             )
         except FileNotFoundError:

@@ -21,13 +21,12 @@ import threading
 import time
 
 from osc_recovery import exceptions
+from osc_recovery.sandbox import brokers
 from osc_recovery.sandbox import environment as environments
-from osc_recovery.sandbox import hub_client
 from osc_recovery.sandbox import layout as layouts
 from osc_recovery.sandbox import library
 from osc_recovery.sandbox import listeners
 from osc_recovery.sandbox import processes
-from osc_recovery.sandbox.services.hub import Queue
 from osc_recovery.sandbox import topology
 
 START_TIMEOUT = 300.0
@@ -38,9 +37,13 @@ class Supervisor:
     """The processes of the sandbox in a directory."""
 
     def __init__(
-        self, layout: layouts.Layout, environment: environments.Environment
+        self,
+        layout: layouts.Layout,
+        environment: environments.Environment,
+        broker: brokers.Broker,
     ) -> None:
         self._layout = layout
+        self._broker = broker
         self._environment = environment
         self._variables = library.variables(
             layout.directory, str(layout.directory)
@@ -120,8 +123,10 @@ class Supervisor:
             port = ports[service.name]
             self._wait(service.name, lambda: _answers(port))
         elif queue is not None:
-            port = ports[service.hub]
-            self._wait(service.name, lambda: _consumed(port, queue))
+            self._wait(
+                service.name,
+                lambda: self._broker.inspect(service.hub, queue).consumers > 0,
+            )
         else:
             self.check(service.name)
 
@@ -155,7 +160,3 @@ def _answers(port: int) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _consumed(port: int, queue: Queue) -> bool:
-    return hub_client.inspect(port, queue).consumers > 0

@@ -12,7 +12,7 @@
 
 """The synced databases, made once and copied into each sandbox.
 
-Nothing in them depends on a sandbox's directory, ports or passwords: those
+Here are the files; mariadb_template.py has those of a server. Nothing in them depends on a sandbox's directory, ports or passwords: those
 are written when a sandbox is made (services/identity.py, services/cells.py).
 """
 
@@ -30,6 +30,9 @@ from osc_recovery.sandbox import processes
 
 STAGE = 'databases'
 
+CELL = 'nova_cell'
+"""The template of every cell's database: all cells have one schema."""
+
 # The option that names each project's database, by file under etc/.
 OPTIONS: Mapping[str, Sequence[tuple[str, str]]] = {
     'keystone': [('database', 'keystone')],
@@ -37,24 +40,32 @@ OPTIONS: Mapping[str, Sequence[tuple[str, str]]] = {
     'glance': [('database', 'glance')],
     'cinder': [('database', 'cinder')],
     'neutron': [('database', 'neutron')],
-    'nova': [('database', 'nova_cell'), ('api_database', 'nova_api')],
+    'nova': [('database', CELL), ('api_database', 'nova_api')],
 }
 
-# Each lane runs beside the others; its commands run in order. All cells
-# have one schema, so it is synced once.
-LANES: Sequence[Sequence[tuple[str, Sequence[str]]]] = (
-    (
-        ('nova', ('nova.cmd.manage', 'api_db', 'sync')),
-        ('nova', ('nova.cmd.manage', 'db', 'sync', '--local_cell')),
-        ('glance', ('glance.cmd.manage', 'db_sync')),
-    ),
-    (
-        ('keystone', ('keystone.cmd.manage', 'db_sync')),
-        ('cinder', ('cinder.cmd.manage', 'db', 'sync')),
-        ('placement', ('placement.cmd.manage', 'db', 'sync')),
-        ('neutron', ()),
-        ('neutron', ('neutron.db.migration.cli', 'stamp', 'heads')),
-    ),
+Lanes = Sequence[Sequence[tuple[str, Sequence[str]]]]
+"""Each lane runs beside the others; its commands run in order."""
+
+NOVA: Sequence[tuple[str, Sequence[str]]] = (
+    ('nova', ('nova.cmd.manage', 'api_db', 'sync')),
+    ('nova', ('nova.cmd.manage', 'db', 'sync', '--local_cell')),
+    ('glance', ('glance.cmd.manage', 'db_sync')),
+)
+OTHERS: Sequence[tuple[str, Sequence[str]]] = (
+    ('keystone', ('keystone.cmd.manage', 'db_sync')),
+    ('cinder', ('cinder.cmd.manage', 'db', 'sync')),
+    ('placement', ('placement.cmd.manage', 'db', 'sync')),
+)
+NEUTRON = 'neutron.db.migration.cli'
+# Neutron's migrations cannot run on SQLite: without arguments its tables
+# are made by services/neutron_schema.py.
+LANES: Lanes = (
+    NOVA,
+    (*OTHERS, ('neutron', ()), ('neutron', (NEUTRON, 'stamp', 'heads'))),
+)
+SERVER_LANES: Lanes = (
+    (*NOVA, *OTHERS),
+    (('neutron', (NEUTRON, 'upgrade', 'heads')),),
 )
 
 
@@ -89,8 +100,12 @@ def ensure(
         if not path.exists():
             environments.remove_leftovers(path)
             work = path.with_name(f'{path.name}.incomplete-{os.getpid()}')
-            _make(work, environment, marker, progress)
-            (work / 'db').rename(path)
+            db = work / 'db'
+            db.mkdir(parents=True)
+            names = [name for found in OPTIONS.values() for _, name in found]
+            urls = {name: url(db, name) for name in names}
+            synchronise(work, environment, marker, urls, LANES, progress)
+            db.rename(path)
             shutil.rmtree(work)
     return path
 
@@ -101,31 +116,41 @@ def provision(
     """Copy the template; ``names`` are the cell databases to make of it."""
     db.mkdir()
     for source in template.glob('*.db'):
-        if source.stem == 'nova_cell':
+        if source.stem == CELL:
             for name in sorted(names):
                 shutil.copyfile(source, db / f'{name}.db')
         else:
             shutil.copyfile(source, db / source.name)
 
 
-def _make(
+def synchronise(
     work: pathlib.Path,
     environment: environments.Environment,
     marker: str,
+    urls: Mapping[str, str],
+    lanes: Lanes,
     progress: events.Progress,
 ) -> None:
-    for name in ('db', 'etc', 'log', 'var/tmp'):
+    """Make every project's tables.
+
+    :param work: a directory for what the commands read and write
+    :param urls: of the databases that OPTIONS names; they exist
+    :raises RecoveryError: a synchronisation failed, with the end of its log
+    """
+    for name in ('etc', 'log', 'var/tmp'):
         (work / name).mkdir(parents=True)
     library.install(work / 'lib')
     for project, options in OPTIONS.items():
         text = ''.join(
-            f'[{section}]\nconnection = {url(work / "db", database)}\n'
+            f'[{section}]\nconnection = {urls[database]}\n'
             for section, database in options
         )
-        (work / 'etc' / f'{project}.conf').write_text(text)
-    maker = _Maker(work, environment, marker, progress)
-    with concurrent.futures.ThreadPoolExecutor(len(LANES)) as pool:
-        for result in [pool.submit(maker.lane, lane) for lane in LANES]:
+        path = work / 'etc' / f'{project}.conf'
+        path.touch(mode=0o600)
+        path.write_text(text)
+    maker = _Maker(work, environment, marker, urls, lanes, progress)
+    with concurrent.futures.ThreadPoolExecutor(len(lanes)) as pool:
+        for result in [pool.submit(maker.lane, lane) for lane in lanes]:
             result.result()
 
 
@@ -135,11 +160,15 @@ class _Maker:
         work: pathlib.Path,
         environment: environments.Environment,
         marker: str,
+        urls: Mapping[str, str],
+        lanes: Lanes,
         progress: events.Progress,
     ) -> None:
         self._work = work
         self._environment = environment
         self._variables = library.variables(work, marker)
+        self._urls = urls
+        self._total = sum(len(lane) for lane in lanes)
         self._progress = progress
         self._done = 0
 
@@ -149,9 +178,8 @@ class _Maker:
             self._run(project, arguments)
 
     def _run(self, project: str, arguments: Sequence[str]) -> None:
-        total = sum(len(lane) for lane in LANES)
         text = f"Making {project}'s tables"
-        self._progress(events.Event(STAGE, text, self._done, total))
+        self._progress(events.Event(STAGE, text, self._done, self._total))
         log = self._work / 'log' / f'{project}.log'
         command = self._command(project, arguments)
         if not processes.run(command, self._variables, log, self._work):
@@ -164,8 +192,9 @@ class _Maker:
     def _command(self, project: str, arguments: Sequence[str]) -> list[str]:
         python = self._environment.python
         if not arguments:
-            database = url(self._work / 'db', project)
-            return library.command(python, 'neutron_schema', database)
+            return library.command(
+                python, 'neutron_schema', self._urls[project]
+            )
         module, *rest = arguments
         conf = self._work / 'etc' / f'{project}.conf'
         return library.command(

@@ -59,13 +59,17 @@ class Topology:
         layout: layouts.Layout,
         shape: shapes.Shape,
         environment: environments.Environment,
+        with_hubs: bool = True,
     ) -> None:
         self._layout = layout
         self._shape = shape
+        self._with_hubs = with_hubs
         self._environment = environment
 
     def hubs(self) -> list[Service]:
-        """A message hub per cell."""
+        """A message hub per cell, unless a broker takes their place."""
+        if not self._with_hubs:
+            return []
         return [
             Service(cell.hub, 'hub', listens=True)
             for cell in self._shape.cells

@@ -135,7 +135,7 @@ class Hub:
         answer = {
             'op': 'waiting',
             'consumers': len(self._consumers.get(queue, ())),
-            'methods': [_method(message) for message in held],
+            'methods': [method_of(message) for message in held],
         }
         if operation == 'purge':
             self._waiting.pop(queue, None)
@@ -146,7 +146,7 @@ def _deliver(consumer: Consumer, message: Message) -> None:
     consumer.client.send({**message, 'consumer': list(consumer.key)})
 
 
-def _method(message: Message) -> str:
+def method_of(message: Message) -> str:
     """The RPC method of a message, as oslo.messaging packs it."""
     body = message.get('body') or {}
     if 'oslo.message' in body:

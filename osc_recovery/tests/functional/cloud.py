@@ -79,7 +79,12 @@ class Cloud:
 
     def passwords(self) -> tuple[str, ...]:
         """What no output may ever hold."""
-        return self._state.admin_password, self._state.service_password
+        state = self._state
+        return (
+            state.admin_password,
+            state.service_password,
+            state.backend_password,
+        )
 
     def environ(self) -> dict[str, str]:
         """What sourcing the openrc makes of this process's environment."""
