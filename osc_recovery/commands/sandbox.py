@@ -146,6 +146,9 @@ class CreateSandbox(base.ShowOne):
 
     The services are installed from the package index into an environment
     of their own and run as the current user, on the loopback interface.
+    OSC_RECOVERY_SANDBOX_DATABASE_URL may name a MariaDB or MySQL server and
+    OSC_RECOVERY_SANDBOX_TRANSPORT_URL a RabbitMQ server to use in place of
+    SQLite and of a message hub.
     """
 
     auth_required = False
@@ -169,6 +172,14 @@ class CreateSandbox(base.ShowOne):
             help='Number of servers on the first host (default: 10); every '
             'other host gets one or two',
         )
+        parser.add_argument(
+            '--cells',
+            metavar='<cells>',
+            type=int,
+            default=1,
+            help='Number of cells (default: 1); each but the first has one '
+            'host, a database, a message hub and a conductor of its own',
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> Shown:
@@ -179,6 +190,7 @@ class CreateSandbox(base.ShowOne):
                 name=parsed_args.name,
                 hosts=parsed_args.hosts,
                 servers=parsed_args.servers,
+                cells=parsed_args.cells,
                 progress=progress,
             )
         return shown(made)

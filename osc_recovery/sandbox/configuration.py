@@ -67,15 +67,16 @@ class Configuration:
             ('glance-api', self.glance()),
             ('neutron', self.neutron()),
             ('cinder', self.cinder()),
-            ('nova', self.nova(self._state.shape.cells[0])),
         ):
             ini.write(etc / f'{name}.conf', sections)
-        for cell in self._state.shape.cells:
+        shape = self._state.shape
+        for cell in shape.cells:
+            ini.write(conductor_conf(etc, shape, cell), self.nova(cell))
             # A compute service has no database.
             sections = self._nova_common(cell)
             ini.write(etc / f'compute-{cell.name}.conf', sections)
-            for number, host in enumerate(cell.hosts, start=1):
-                ini.write(etc / f'{host}.conf', self.host(host, number))
+        for number, host in enumerate(shape.host_names, start=1):
+            ini.write(etc / f'{host}.conf', self.host(host, number))
 
     def transport_url(self, cell: shapes.Cell) -> str:
         """The address of the cell's message hub."""
@@ -314,6 +315,15 @@ class Configuration:
             },
             'oslo_concurrency': {'lock_path': path},
         }
+
+
+def conductor_conf(
+    etc: pathlib.Path, shape: shapes.Shape, cell: shapes.Cell
+) -> pathlib.Path:
+    """What a cell's conductor reads; nova's API reads the first cell's."""
+    if cell == shape.cells[0]:
+        return etc / 'nova.conf'
+    return etc / f'nova-{cell.name}.conf'
 
 
 def address_of(number: int) -> str:

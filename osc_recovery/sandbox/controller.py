@@ -15,7 +15,6 @@
 import dataclasses
 import os
 import pathlib
-import shutil
 from typing import Any
 
 from osc_recovery import exceptions
@@ -28,6 +27,7 @@ from osc_recovery.sandbox import databases
 from osc_recovery.sandbox import environment as environments
 from osc_recovery.sandbox import events
 from osc_recovery.sandbox import layout as layouts
+from osc_recovery.sandbox import place
 from osc_recovery.sandbox import processes
 from osc_recovery.sandbox.services import power
 from osc_recovery.sandbox.services import records
@@ -79,6 +79,7 @@ class Sandbox:
         name: str | None = None,
         hosts: int = 3,
         servers: int = 10,
+        cells: int = 1,
         backends: backend_servers.Backends | None = None,
         progress: events.Progress = events.ignore,
     ) -> 'Sandbox':
@@ -89,24 +90,25 @@ class Sandbox:
 
         :param hosts: how many compute hosts
         :param servers: how many servers the first host starts with
+        :param cells: how many cells; each but the first has one host
         :param backends: a database server and a broker to use; without,
             those that the environment names
         :raises UsageError: something else is there
         :raises RecoveryError: a service failed; its processes are gone, its
             logs are kept until the sandbox is deleted
         """
-        layout = _layout(directory, name)
+        layout = place.find(directory, name)
         state = states.State(
-            shape=shapes.Shape(hosts, servers),
+            shape=shapes.Shape(hosts, servers, cells),
             creator=processes.Process.of(os.getpid()),
             backends=backends or backend_servers.Backends.from_environment(),
         )
-        if not _claim(layout, state):
+        if not place.claim(layout, state):
             return cls._reuse(layout, state, progress)
         try:
             creation.Creation(layout, state, progress).run()
         except BaseException:
-            _kill_all(layout)
+            place.kill_all(layout)
             state.creator = None
             state.write(layout.state)
             raise
@@ -122,8 +124,7 @@ class Sandbox:
         found = cls.load(layout.directory)
         if found._state.shape != wanted.shape:
             raise exceptions.UsageError(
-                f'A sandbox of another shape ({found._state.shape.hosts} '
-                f'hosts, {found._state.shape.servers} servers) is in '
+                f'A sandbox of another shape ({found._state.shape}) is in '
                 f'{layout.directory}. Delete it with {DELETE} or choose '
                 'another directory.'
             )
@@ -154,7 +155,7 @@ class Sandbox:
 
         :raises UsageError: there is none, or it is incomplete
         """
-        layout = _layout(directory, name)
+        layout = place.find(directory, name)
         state = states.State.read(layout.state)
         if state is None:
             raise exceptions.UsageError(
@@ -162,7 +163,7 @@ class Sandbox:
                 "'openstack recovery sandbox create'."
             )
         if state.being_made:
-            raise exceptions.UsageError(_being_made(layout, state))
+            raise exceptions.UsageError(place.being_made(layout, state))
         if state.status != states.READY:
             raise exceptions.UsageError(
                 f'The sandbox in {layout.directory} is incomplete: its '
@@ -185,12 +186,12 @@ class Sandbox:
         :raises UsageError: the directory holds something else
         :raises RecoveryError: a server is away; can be repeated
         """
-        layout = _layout(directory, name)
+        layout = place.find(directory, name)
         state = states.State.read(layout.state)
         if state is not None and state.being_made:
-            raise exceptions.UsageError(_being_made(layout, state))
+            raise exceptions.UsageError(place.being_made(layout, state))
         # Processes first: they may be all that is left.
-        killed = _kill_all(layout)
+        killed = place.kill_all(layout)
         if state is None:
             if killed:
                 return
@@ -199,7 +200,7 @@ class Sandbox:
             )
         databases.of(layout, state).remove()
         brokers.of(state).remove()
-        _remove(layout)
+        place.remove(layout)
 
     @property
     def directory(self) -> pathlib.Path:
@@ -333,65 +334,3 @@ class Sandbox:
                 f'{", ".join(services)}.'
             )
         return services[name]
-
-
-def _layout(
-    directory: str | os.PathLike[str] | None, name: str | None
-) -> layouts.Layout:
-    if directory is not None:
-        return layouts.Layout(pathlib.Path(directory))
-    return layouts.Layout(layouts.default_directory(name))
-
-
-def _claim(layout: layouts.Layout, state: states.State) -> bool:
-    """Take an empty directory; False when a sandbox has it.
-
-    :raises UsageError: something else has it
-    """
-    directory = layout.directory
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not layout.state.exists() and any(directory.iterdir()):
-        raise exceptions.UsageError(
-            f'{directory} is not empty and holds no sandbox. Choose another '
-            'directory.'
-        )
-    return state.claim(layout.state)
-
-
-def _being_made(layout: layouts.Layout, state: states.State) -> str:
-    pid = state.creator.pid if state.creator else '?'
-    return (
-        f'The sandbox in {layout.directory} is being made by process {pid}. '
-        'Wait for it or stop that process.'
-    )
-
-
-def _kill_all(layout: layouts.Layout) -> bool:
-    """Kill every process that was ever started for that directory.
-
-    A process may be without a pid file because its maker was killed, and
-    without a marker because it has written over its environment.
-    """
-    killed = False
-    while found := {
-        *processes.recorded(layout.run),
-        *processes.marked(layout.directory),
-    }:
-        for process in found:
-            process.kill()
-            killed = True
-    return killed
-
-
-def _remove(layout: layouts.Layout) -> None:
-    # The file that says what this is goes last: a deletion that is killed
-    # can be repeated.
-    for path in layout.directory.iterdir():
-        if path == layout.state:
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-    layout.state.unlink()
-    layout.directory.rmdir()

@@ -40,7 +40,7 @@ PACKAGES = (
     'neutron',
     'nova',
     'openstack-placement',
-    'PyMySQL',
+    'pymysql',
     'waitress',
 )
 

@@ -50,6 +50,7 @@ class Shape:
 
     hosts: int = 3
     servers: int = 10
+    cell_count: int = 1
 
     def __post_init__(self) -> None:
         if not 1 <= self.hosts <= 20:
@@ -61,11 +62,29 @@ class Shape:
                 'A sandbox starts with 0 to 500 servers on its first host, '
                 f'not {self.servers}.'
             )
+        if not 1 <= self.cell_count <= self.hosts:
+            raise exceptions.UsageError(
+                f'A sandbox of {self.hosts} hosts has 1 to {self.hosts} '
+                f'cells, not {self.cell_count}: each has a host of its own.'
+            )
+
+    def __str__(self) -> str:
+        text = f'{self.hosts} hosts, {self.servers} servers'
+        if self.cell_count > 1:
+            text += f', {self.cell_count} cells'
+        return text
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """The cells; the first one's hub also serves nova's API."""
-        return (Cell('cell1', self.host_names),)
+        """The cells; the first one's hub also serves nova's API.
+
+        Every other cell has one host, the last ones.
+        """
+        rest = self.hosts - self.cell_count + 1
+        names = self.host_names
+        first = Cell('cell1', names[:rest])
+        others = enumerate(names[rest:], start=2)
+        return first, *(Cell(f'cell{n}', (host,)) for n, host in others)
 
     @property
     def databases(self) -> tuple[str, ...]:

@@ -49,7 +49,9 @@ class State:
     service_password: str = dataclasses.field(
         default_factory=_password, repr=False
     )
-    backends: backend_servers.Backends = backend_servers.Backends()
+    backends: backend_servers.Backends = dataclasses.field(
+        default_factory=backend_servers.Backends
+    )
     token: str = dataclasses.field(
         default_factory=lambda: secrets.token_hex(4)
     )

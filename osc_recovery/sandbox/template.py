@@ -12,8 +12,9 @@
 
 """The synced databases, made once and copied into each sandbox.
 
-Here are the files; mariadb_template.py has those of a server. Nothing in them depends on a sandbox's directory, ports or passwords: those
-are written when a sandbox is made (services/identity.py, services/cells.py).
+Here are the files; mariadb_template.py has what a server needs. Nothing in
+them depends on a sandbox's directory, ports or passwords: those are written
+when a sandbox is made (services/identity.py, services/cells.py).
 """
 
 from collections.abc import Mapping, Sequence

@@ -15,6 +15,7 @@
 from collections.abc import Mapping
 import dataclasses
 
+from osc_recovery.sandbox import configuration
 from osc_recovery.sandbox import environment as environments
 from osc_recovery.sandbox import layout as layouts
 from osc_recovery.sandbox.services.hub import Queue
@@ -84,7 +85,7 @@ class Topology:
             self._neutron(),
             self._cinder(),
             self._wsgi('nova', 'nova.wsgi.osapi_compute', self._nova()),
-            self._nova_service('conductor'),
+            *(self._conductor(cell) for cell in self._shape.cells),
             self._nova_service('scheduler'),
         ]
 
@@ -147,6 +148,21 @@ class Topology:
     def _cinder(self) -> Service:
         arguments = ('--config-file', self._layout.etc / 'cinder.conf')
         return Service('cinder', 'cinder', arguments, {}, True, True)
+
+    def _conductor(self, cell: shapes.Cell) -> Service:
+        """A cell's conductor; the first one also works for nova's API."""
+        first = self._nova_service('conductor')
+        if cell == self._shape.cells[0]:
+            return first
+        path = configuration.conductor_conf(
+            self._layout.etc, self._shape, cell
+        )
+        return dataclasses.replace(
+            first,
+            name=f'{first.name}-{cell.name}',
+            arguments=('conductor', '--config-file', path),
+            hub=cell.hub,
+        )
 
     def _nova_service(self, name: str) -> Service:
         return Service(

@@ -66,7 +66,7 @@ class CommandsTestCase(base.TestCase):
             commands.CreateSandbox, '--directory', '/s', '--hosts', '2'
         )
         self.sandboxes.create.assert_called_once_with(
-            '/s', name=None, hosts=2, servers=10, progress=mock.ANY
+            '/s', name=None, hosts=2, servers=10, cells=1, progress=mock.ANY
         )
 
     def test_show_has_every_field(self) -> None:

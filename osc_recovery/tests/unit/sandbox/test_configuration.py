@@ -225,6 +225,68 @@ class PlansTestCase(Case):
             )
 
 
+class CellsTestCase(Case):
+    """A second cell has everything of its own."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.state.shape = shapes.Shape(3, 1, 2)
+        self.state.ports = {**PORTS, 'hub-cell2': 10007}
+        self.configuration.write()
+
+    def test_files(self) -> None:
+        db, etc = self.layout.db, self.layout.etc
+        for name, group, option, expected in (
+            ('nova', 'database', 'connection', 'nova_cell1'),
+            ('nova', 'DEFAULT', 'transport_url', ':10006/'),
+            ('nova-cell2', 'database', 'connection', 'nova_cell2'),
+            ('nova-cell2', 'DEFAULT', 'transport_url', ':10007/'),
+            ('compute-cell2', 'DEFAULT', 'transport_url', ':10007/'),
+        ):
+            if option == 'connection':
+                expected = f'sqlite:///{db}/{expected}.db?timeout=60'
+            else:
+                expected = f'hub://127.0.0.1{expected}'
+            found = self.read(etc / f'{name}.conf', group, option)
+            self.assertEqual(expected, found)
+
+    def test_addresses_differ_between_cells(self) -> None:
+        found = {
+            self.read(self.layout.etc / f'host{n}.conf', 'DEFAULT', 'my_ip')
+            for n in (1, 2, 3)
+        }
+        self.assertEqual(3, len(found))
+
+    def test_processes(self) -> None:
+        for with_hubs in (True, False):
+            found = {
+                service.name: service
+                for service in topology.Topology(
+                    self.layout,
+                    self.state.shape,
+                    self.environment,
+                    with_hubs,
+                ).all()
+            }
+            self.assertEqual(with_hubs, 'hub-cell2' in found)
+            conductor = found['conductor-cell2']
+            self.assertEqual('hub-cell2', conductor.hub)
+            self.assertIn(
+                self.layout.etc / 'nova-cell2.conf', conductor.arguments
+            )
+            self.assertEqual('hub-cell1', found['conductor'].hub)
+            self.assertEqual('hub-cell2', found['compute-host3'].hub)
+
+    def test_mappings(self) -> None:
+        _, cell1, cell2 = bootstrap.cells_plan(
+            self.state.shape, self.configuration
+        )
+        self.assertEqual(('host1', 'host2'), cell1['hosts'])
+        self.assertEqual(('host3',), cell2['hosts'])
+        for name in ('uuid', 'database', 'transport'):
+            self.assertNotEqual(cell1[name], cell2[name])
+
+
 class IniTestCase(base.TestCase):
     """Text that oslo.config reads."""
 

@@ -98,6 +98,17 @@ class ControllerTestCase(base.TestCase):
             Sandbox.create, 'another shape (2 hosts, 3 servers)', hosts=3
         )
 
+    def test_other_servers(self) -> None:
+        self.write(status=states.READY, environment='/env')
+        self.useFixture(
+            fixtures.EnvironmentVariable(
+                'OSC_RECOVERY_SANDBOX_TRANSPORT_URL', 'rabbit://127.0.0.1/'
+            )
+        )
+        self.refused(
+            Sandbox.create, 'another database server', hosts=2, servers=3
+        )
+
     def test_not_whole(self) -> None:
         self.write(status=states.READY, environment='/env')
         (self.directory / 'hosts').mkdir()

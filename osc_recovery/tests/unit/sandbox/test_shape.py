@@ -40,6 +40,25 @@ class ShapeTestCase(base.TestCase):
         self.assertEqual(cell.uuid, shapes.Shape(5, 1).cells[0].uuid)
         self.assertEqual('nova_cell1', cell.database)
 
+    def test_another_cell_has_the_last_host(self) -> None:
+        for hosts, count, expected in (
+            (4, 2, (('host1', 'host2', 'host3'), ('host4',))),
+            (2, 2, (('host1',), ('host2',))),
+            (3, 3, (('host1',), ('host2',), ('host3',))),
+        ):
+            shape = shapes.Shape(hosts, 1, count)
+            self.assertEqual(expected, tuple(c.hosts for c in shape.cells))
+            for name in ('name', 'uuid', 'database', 'hub'):
+                found = {getattr(cell, name) for cell in shape.cells}
+                self.assertEqual(count, len(found), name)
+
+    def test_a_cell_without_a_host(self) -> None:
+        for count in (0, 3):
+            found = self.assertRaises(
+                exceptions.UsageError, shapes.Shape, 2, 1, count
+            )
+            self.assertIn(f'not {count}', str(found))
+
 
 class FleetTestCase(base.TestCase):
     """The servers that a sandbox starts with."""
