@@ -44,11 +44,7 @@ def resolve(origin: sources.Sources, name: str) -> facts.Server:
     """
     found = _by_uuid(origin, name)
     if found is None:
-        found = (
-            *_by_ec2_id(origin, name),
-            *_by_instance_name(origin, name),
-            *_by_name(origin, name),
-        )
+        found = _by_any_name(origin, name)
     distinct = {server.uuid: server for server in found}
     if not distinct:
         raise exceptions.UsageError(
@@ -66,6 +62,20 @@ def _by_uuid(origin: sources.Sources, name: str) -> servers.Servers | None:
     except ValueError:
         return None
     return servers.from_cells(origin, uuids=[uuid])
+
+
+def _by_any_name(origin: sources.Sources, name: str) -> servers.Servers:
+    try:
+        return (
+            *_by_ec2_id(origin, name),
+            *_by_instance_name(origin, name),
+            *_by_name(origin, name),
+        )
+    except exceptions.ServiceUnavailable as exc:
+        raise exceptions.ServiceUnavailable(
+            f'{exc}. Without it nobody knows whether {name} means one server '
+            'alone: name a server of another cell by its ID.'
+        ) from exc
 
 
 def _by_ec2_id(origin: sources.Sources, name: str) -> Iterator[facts.Server]:

@@ -169,28 +169,49 @@ def _grouped(origin: sources.Sources, found: Servers) -> Part:
     answer = sources.ask(
         origin.api_db.groups, [server.uuid for server in found]
     )
+    if answer.reason:
+        return Part(('group',), reason=answer.reason)
     groups = answer.known({})
     members = sorted({uuid for g in groups.values() for uuid in g.members})
-    places: dict[str, str | None] = dict.fromkeys(members)
-    reason = answer.reason
-    for cell in origin.cells.values() if members else ():
-        hosts = sources.ask(cell.hosts_of, members)
-        reason = reason or hosts.reason
-        places.update(hosts.known({}))
-    values = {
-        uuid: {
+    places, lost = _places(origin, members)
+    values: dict[str, dict[str, Any]] = {}
+    reasons: dict[str, str] = {}
+    for uuid, group in groups.items():
+        missing = [lost[m] for m in group.members if m in lost]
+        if missing:
+            reasons[uuid] = missing[0]
+            continue
+        hosts = {member: places.get(member) for member in group.members}
+        values[uuid] = {
             'group': facts.ServerGroup(
-                group.uuid,
-                group.policy,
-                group.max_per_host,
-                {member: places[member] for member in group.members},
+                group.uuid, group.policy, group.max_per_host, hosts
             )
         }
-        for uuid, group in groups.items()
-    }
-    if reason:
-        return Part(('group',), reason=reason)
-    return Part(('group',), values)
+    return Part(('group',), values, reasons=reasons)
+
+
+def _places(
+    origin: sources.Sources, members: list[str]
+) -> tuple[dict[str, str | None], dict[str, str]]:
+    """The hosts of the members of groups, and of whom it is not known why.
+
+    A cell that cannot be read hides those who are mapped to it, and nobody
+    else; nova counts no member of such a cell at all
+    (nova/scheduler/utils.py:_get_instance_group_hosts_all_cells).
+    """
+    places: dict[str, str | None] = {}
+    lost: dict[str, str] = {}
+    if not members:
+        return places, lost
+    answer = sources.ask(origin.api_db.server_cells, members)
+    mapped = answer.known(dict.fromkeys(members, ''))
+    for cell, database in origin.cells.items():
+        hosts = sources.ask(database.hosts_of, members)
+        places.update(hosts.known({}))
+        if hosts.reason:
+            inside = [m for m in members if mapped.get(m) in (cell, '')]
+            lost.update(dict.fromkeys(inside, hosts.reason))
+    return places, lost
 
 
 def _volumes(origin: sources.Sources, found: Servers) -> Part:

@@ -127,9 +127,17 @@ class Environment:
             agent_report_interval=self.conf.fencing.agent_report_interval,
         )
 
-    def schema(self) -> dict[str, str]:
-        """The tables and columns that are used, for a plan's frame."""
-        databases = [self.api_db, *self.cells.values()]
+    def schema(self, host: str | None = None) -> dict[str, str]:
+        """The tables and columns that are used, for a plan's frame.
+
+        With a host only those of its own cell, if it has one: another
+        cell's database may be away.
+        """
+        cells = self.cells
+        if host is not None:
+            uuid = self.api_db.host_cells().get(host)
+            cells = {uuid: cells[uuid]} if uuid in cells else cells
+        databases = [self.api_db, *cells.values()]
         found: dict[str, str] = {}
         for database in databases:
             found.update(database.schema.describe())

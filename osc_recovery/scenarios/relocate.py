@@ -96,7 +96,7 @@ class Relocation:
             self._env.sources(),
             host,
             targets=wish.targets or tuple(set(wish.placement.values())),
-            schema=self._env.schema(),
+            schema=self._env.schema(host),
             read_at=clock.now(),
         )
         wish = dataclasses.replace(

@@ -87,9 +87,13 @@ class SharedCloud:
 class TestCase(testtools.TestCase):
     """A test on the shared sandbox."""
 
+    def find_sandbox(self) -> controller.Sandbox:
+        """The sandbox that this test works on."""
+        return SharedCloud.get()
+
     def setUp(self) -> None:
         super().setUp()
-        self.sandbox = SharedCloud.get()
+        self.sandbox = self.find_sandbox()
         self.cloud = clouds.Cloud(self.sandbox)
         self.addCleanup(self.assert_no_violations)
         self.cloud.restore()
@@ -142,11 +146,13 @@ class TestCase(testtools.TestCase):
             self.assertNotIn(text, output.out + output.err)
         return output
 
-    def started(self, *args: str) -> subprocess.Popen[str]:
+    def started(
+        self, *args: str, env: dict[str, str] | None = None
+    ) -> subprocess.Popen[str]:
         """Start ``openstack recovery ...`` without waiting for it."""
         return subprocess.Popen(
             [sys.executable, '-m', 'openstackclient.shell', 'recovery', *args],
-            env=self.environ(),
+            env={**self.environ(), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

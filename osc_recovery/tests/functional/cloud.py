@@ -16,6 +16,7 @@ import contextlib
 import functools
 import os
 from typing import Any
+import uuid as uuids
 
 import openstack
 import sqlalchemy as sa
@@ -233,6 +234,23 @@ class Cloud:
         """One statement in the cell database, as nobody should do it."""
         with self.cell().database.writing() as connection:
             connection.execute(sa.text(statement), values)
+
+    def insert_stale(self, server: facts.Server, target: str) -> None:
+        """An evacuation from the target that never got further."""
+        self.execute(
+            'INSERT INTO migrations (created_at, updated_at, deleted, uuid, '
+            'instance_uuid, source_compute, source_node, dest_compute, '
+            'dest_node, status, migration_type, hidden, cross_cell_move) '
+            'VALUES (CURRENT_TIMESTAMP, CURRENT_TIMESTAMP, 0, :uuid, '
+            ':server, :target, :target, :source, :source, :status, '
+            ':type, 0, 0)',
+            uuid=str(uuids.uuid4()),
+            server=server.uuid,
+            target=target,
+            source=server.host,
+            status='accepted',
+            type='evacuation',
+        )
 
     def disk(self, uuid: str) -> str:
         """What the server's disk on shared storage holds; '' for none."""

@@ -12,8 +12,6 @@
 
 """host relocate on the real services: servers that move and come back."""
 
-import uuid as uuids
-
 from osc_recovery.model import facts
 from osc_recovery.tests.functional import base
 
@@ -36,7 +34,7 @@ class RelocateTestCase(base.TestCase):
         source = self.cloud.busiest()
         target = self.cloud.others(source)[0]
         server = self._one_on(source)
-        self._insert_stale(server, target)
+        self.cloud.insert_stale(server, target)
         disk = self.cloud.disk(server.uuid)
         self.fence(source)
         self._relocate(source, [target], servers=(server.uuid,))
@@ -117,21 +115,4 @@ class RelocateTestCase(base.TestCase):
             s
             for s in self.cloud.servers_on(host)
             if s.vm_state == 'active' and s.volume_mappings
-        )
-
-    def _insert_stale(self, server: facts.Server, target: str) -> None:
-        """An evacuation from the target that never got further."""
-        self.cloud.execute(
-            'INSERT INTO migrations (created_at, updated_at, deleted, uuid, '
-            'instance_uuid, source_compute, source_node, dest_compute, '
-            'dest_node, status, migration_type, hidden, cross_cell_move) '
-            'VALUES (CURRENT_TIMESTAMP, CURRENT_TIMESTAMP, 0, :uuid, '
-            ':server, :target, :target, :source, :source, :status, '
-            ':type, 0, 0)',
-            uuid=str(uuids.uuid4()),
-            server=server.uuid,
-            target=target,
-            source=server.host,
-            status='accepted',
-            type='evacuation',
         )

@@ -215,16 +215,34 @@ class GroupTest(base.FactsTestCase):
             server.group.member_hosts,
         )
 
-    def test_an_unreadable_cell_hides_members(self) -> None:
+    def _beside_an_unreadable_cell(self, mapped: str) -> facts.Server:
+        """The first server; its companion is mapped to that cell."""
+        (other_row,) = [
+            row
+            for row in self.hosts['nova_api']['cell_mappings']
+            if row['uuid'] != db_base.CELL.uuid
+        ]
+        for row in self.recorded['nova_api']['instance_mappings']:
+            if row['instance_uuid'] == mapped:
+                row['cell_id'] = other_row['id']
         origin = self.origin(self.recorded)
         other = self.cell()
         os.unlink(str(other.database.engine.url.database))
-        cells = {**origin.cells, 'other': other}
+        cells = {**origin.cells, other_row['uuid']: other}
         (server,) = servers.gather(
             dataclasses.replace(origin, cells=cells), hosts=['kvm1']
         )
+        return server
+
+    def test_an_unreadable_cell_hides_its_members(self) -> None:
+        server = self._beside_an_unreadable_cell(db_base.uuid(2))
         self.assertIsNone(server.group)
         self.assertTrue(server.unknown[0].startswith('group: database'))
+
+    def test_an_unreadable_cell_hides_nobody_else(self) -> None:
+        server = self._beside_an_unreadable_cell('nobody')
+        assert server.group is not None
+        self.assertEqual('kvm2', server.group.member_hosts[db_base.uuid(2)])
 
 
 class CountTest(base.FactsTestCase):

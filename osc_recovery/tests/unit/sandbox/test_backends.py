@@ -20,7 +20,6 @@ from unittest import mock
 
 import fixtures
 import requests_mock
-from requests_mock.contrib import fixture
 import sqlalchemy
 from sqlalchemy import exc as sa_exc
 
@@ -213,7 +212,9 @@ class BrokerTestCase(base.TestCase):
             fixtures.MockPatch('shutil.which', return_value='/x/rabbitmqctl')
         )
         self.useFixture(fixtures.MonkeyPatch('subprocess.run', self._run))
-        self.api = self.useFixture(fixture.Fixture())
+        self.api = requests_mock.Mocker()
+        self.api.start()
+        self.addCleanup(self.api.stop)
 
     def _run(
         self, command: list[str], **more: Any
