@@ -34,6 +34,7 @@ from osc_recovery.facts import servers
 from osc_recovery.model import facts
 from osc_recovery.model import results
 from osc_recovery.planning.checks import whole
+from osc_recovery.sandbox import backends
 from osc_recovery.sandbox import controller
 from osc_recovery.tests.functional import cloud as clouds
 
@@ -81,7 +82,10 @@ class SharedCloud:
             shutil.rmtree(parent, ignore_errors=True)
 
         atexit.register(remove)
-        return controller.Sandbox.create(directory)
+        # On files, whatever servers the environment names for sandboxes.
+        return controller.Sandbox.create(
+            directory, backends=backends.Backends()
+        )
 
 
 class TestCase(testtools.TestCase):

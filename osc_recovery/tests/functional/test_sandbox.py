@@ -24,6 +24,7 @@ import testtools
 
 from osc_recovery import exceptions
 from osc_recovery.sandbox import api as apis
+from osc_recovery.sandbox import backends
 from osc_recovery.sandbox import controller
 from osc_recovery.sandbox import processes
 from osc_recovery.tests.functional import sabotage
@@ -40,7 +41,9 @@ class SandboxTest(testtools.TestCase):
         super().setUpClass()
         directory = tempfile.mkdtemp(prefix='osc-recovery-')
         cls.addClassCleanup(controller.Sandbox.delete, directory)
-        cls.sandbox = controller.Sandbox.create(directory, hosts=2, servers=8)
+        cls.sandbox = controller.Sandbox.create(
+            directory, hosts=2, servers=8, backends=backends.Backends()
+        )
         cls.cloud = sabotage.Cloud(cls.sandbox)
 
     def setUp(self) -> None:
@@ -217,6 +220,7 @@ class SandboxTest(testtools.TestCase):
             directory,
             hosts=2,
             servers=8,
+            backends=backends.Backends(),
             progress=lambda event: events.append(event.stage),
         )
         self.assertEqual(['reuse'], events)

@@ -217,11 +217,11 @@ class GroupTest(base.FactsTestCase):
 
     def _beside_an_unreadable_cell(self, mapped: str) -> facts.Server:
         """The first server; its companion is mapped to that cell."""
-        (other_row,) = [
+        other_row = next(
             row
             for row in self.hosts['nova_api']['cell_mappings']
             if row['uuid'] != db_base.CELL.uuid
-        ]
+        )
         for row in self.recorded['nova_api']['instance_mappings']:
             if row['instance_uuid'] == mapped:
                 row['cell_id'] = other_row['id']
