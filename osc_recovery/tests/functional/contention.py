@@ -105,22 +105,24 @@ class Row:
             'SELECT id FROM migrations WHERE id = :id FOR UPDATE', id=row
         )
 
-    def wait(self) -> int:
-        """Wait until somebody waits for the row; their connection's id."""
+    def wait(self, former: int | None = None) -> int:
+        """Wait until somebody waits for the row; their connection's id.
+
+        :param former: a connection that does not count any more
+        """
         return apis.wait(
             f'the move of {self._server.name} to wait for a lock',
-            self.waiting,
+            lambda: self._waiting(former),
             TIMEOUT,
-            0.05,
+            0.1,
         )
 
-    def waiting(self) -> int | None:
-        """The connection that waits for the row, if one does."""
+    def _waiting(self, former: int | None) -> int | None:
         with self._admin.connected() as connection:
             found = connection.exec_driver_sql(
                 WAITING.format(thread=self._thread)
             )
-            return found.scalars().first()
+            return next((t for t in found.scalars() if t != former), None)
 
     def release(self) -> None:
         """Let go of everything."""
