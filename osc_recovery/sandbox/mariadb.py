@@ -95,8 +95,16 @@ class Server:
             connection.exec_driver_sql(
                 f"DROP USER IF EXISTS '{account.name}'@'%'"
             )
-            for name in _databases(connection, account):
+            for name in self.databases(account):
                 connection.exec_driver_sql(f'DROP DATABASE `{name}`')
+
+    def databases(self, account: backends.Account) -> list[str]:
+        """Every database of a sandbox."""
+        with self.connected() as connection:
+            found: Any = connection.exec_driver_sql(
+                'SELECT schema_name FROM information_schema.schemata'
+            ).scalars()
+            return [n for n in found if n.startswith(f'{account.name}_')]
 
     def drop_database(self, account: backends.Account, name: str) -> None:
         """Drop one database of a sandbox."""
@@ -109,12 +117,3 @@ class Server:
 def database(account: backends.Account, name: str) -> str:
     """What a sandbox's database is called on the server."""
     return f'{account.name}_{name}'
-
-
-def _databases(
-    connection: sqlalchemy.Connection, account: backends.Account
-) -> list[str]:
-    found: Any = connection.exec_driver_sql(
-        'SELECT schema_name FROM information_schema.schemata'
-    ).scalars()
-    return [name for name in found if name.startswith(f'{account.name}_')]

@@ -78,11 +78,15 @@ class Admin:
             }
         )
 
+    def hosts(self, account: backends.Account) -> list[str]:
+        """Every virtual host of a sandbox."""
+        found = self._tool.names('vhost')
+        return [host for host in found if host.startswith(f'{account.name}_')]
+
     def remove(self, account: backends.Account) -> None:
         """Remove the user and every virtual host of its name."""
-        for host in self._tool.names('vhost'):
-            if host.startswith(f'{account.name}_'):
-                self._tool.delete('vhost', host)
+        for host in self.hosts(account):
+            self._tool.delete('vhost', host)
         if account.name in self._tool.names('user'):
             self._tool.delete('user', account.name)
 

@@ -16,15 +16,20 @@ The same services on the servers that production stands on.  The URLs are
 those of users who may make databases, virtual hosts and users.
 """
 
+import contextlib
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 from typing import Any, ClassVar
 import unittest
 
 import fixtures
+import sqlalchemy
+import testtools
 
+from osc_recovery import exceptions
 from osc_recovery.execution import crash
 from osc_recovery.model import facts
 from osc_recovery.planning.checks import exactness
@@ -33,6 +38,7 @@ from osc_recovery.sandbox import backends
 from osc_recovery.sandbox import controller
 from osc_recovery.sandbox import layout as layouts
 from osc_recovery.sandbox import mariadb
+from osc_recovery.sandbox import rabbit_admin
 from osc_recovery.sandbox import state as states
 from osc_recovery.tests.functional import base
 from osc_recovery.tests.functional import contention
@@ -44,6 +50,16 @@ NAMED = 'OSC_RECOVERY_TEST_SANDBOX'
 KILLED = -9
 #: seconds that a statement of ours waits for a lock in these tests
 LOCK_TIMEOUT = 4
+
+
+def servers() -> backends.Backends:
+    """The servers that the environment names; raises SkipTest."""
+    missing = [v for v in (DATABASE, TRANSPORT) if not os.environ.get(v)]
+    if missing:
+        raise unittest.SkipTest(
+            f'{" and ".join(missing)} not set: no server for the tests'
+        )
+    return backends.Backends(os.environ[DATABASE], os.environ[TRANSPORT])
 
 
 class ServersCloud:
@@ -70,18 +86,11 @@ class ServersCloud:
 
     @staticmethod
     def _make() -> controller.Sandbox:
-        missing = [v for v in (DATABASE, TRANSPORT) if not os.environ.get(v)]
-        if missing:
-            raise unittest.SkipTest(
-                f'{" and ".join(missing)} not set: no server for the tests'
-            )
         return controller.Sandbox.create(
             pathlib.Path(tempfile.mkdtemp(prefix='recovery-servers-')),
             hosts=4,
             cells=2,
-            backends=backends.Backends(
-                os.environ[DATABASE], os.environ[TRANSPORT]
-            ),
+            backends=servers(),
         )
 
     @classmethod
@@ -149,6 +158,7 @@ class ServersTestCase(base.TestCase):
             for server in (held, waits, dead, cut)
         }
         rows[dead.uuid].gain_weight()
+        before = self.read_server(held.uuid)
         process = self._started(chosen, target)
         self.addCleanup(process.kill)
         rows[waits.uuid].wait()
@@ -166,7 +176,7 @@ class ServersTestCase(base.TestCase):
         self.assertEqual(11, process.returncode, err)
         self.assertIn('Lock wait timeout exceeded', err)
         now = self.read_server(held.uuid)
-        self.assertEqual(exactness.published(held), exactness.published(now))
+        self.assertEqual(exactness.published(before), exactness.published(now))
         del chosen[held.uuid]
         self._assert_moved(chosen)
 
@@ -289,6 +299,12 @@ class ServersTestCase(base.TestCase):
 
     def _locked(self, server: facts.Server, target: str) -> contention.Row:
         row = contention.Row(self.cloud, server, target, self.admin)
+        self.addCleanup(
+            self.cloud.execute,
+            "UPDATE migrations SET status = 'completed' "
+            "WHERE status = 'accepted' AND instance_uuid = :server",
+            server=server.uuid,
+        )
         self.addCleanup(row.release)
         return row
 
@@ -333,3 +349,44 @@ class ServersTestCase(base.TestCase):
 
     def _hosts_with_servers(self) -> set[str]:
         return {h for h in self.sandbox.hosts if self.sandbox.guests(h)}
+
+
+class DeletionTestCase(testtools.TestCase):
+    """Nothing is left on the servers, however the creation ended."""
+
+    def test_killed_creation(self) -> None:
+        named = servers()
+        directory = pathlib.Path(
+            self.useFixture(fixtures.TempDir()).path, 'sandbox'
+        )
+        self.addCleanup(self._delete, directory)
+        code = (
+            'import sys; from osc_recovery.sandbox import controller; '
+            'controller.Sandbox.create(sys.argv[1], hosts=2, cells=2)'
+        )
+        variables = {
+            **os.environ,
+            backends.DATABASE_VARIABLE: named.database,
+            backends.TRANSPORT_VARIABLE: named.transport,
+        }
+        with subprocess.Popen(
+            [sys.executable, '-c', code, str(directory)], env=variables
+        ) as child:
+            pid_file = directory / 'run' / 'keystone.pid'
+            apis.wait('the services', lambda: pid_file.exists() or None)
+            child.kill()
+        state = states.State.read(directory / 'sandbox.json')
+        assert state is not None
+        server = mariadb.Server(named.database)
+        admin = rabbit_admin.find(sqlalchemy.make_url(named.transport))
+        account = state.account
+        self.assertIn(f'{account.name}_nova_cell2', server.databases(account))
+        self.assertEqual(2, len(admin.hosts(account)))
+        controller.Sandbox.delete(directory)
+        self.assertEqual([], server.databases(account))
+        self.assertEqual([], admin.hosts(account))
+        self.assertFalse(directory.exists())
+
+    def _delete(self, directory: pathlib.Path) -> None:
+        with contextlib.suppress(exceptions.NothingToDo):
+            controller.Sandbox.delete(directory)

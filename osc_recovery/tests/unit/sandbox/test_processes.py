@@ -76,7 +76,14 @@ class ProcessTestCase(base.TestCase):
     def test_found_by_its_marker_alone(self) -> None:
         made = self.spawn()
         self.pid_file.unlink()
-        self.assertEqual([made], list(processes.marked(self.home)))
+        # The kernel shows it a moment after the program is loaded.
+        found = apis.wait(
+            'the marker',
+            lambda: list(processes.marked(self.home)) or None,
+            20,
+            0.01,
+        )
+        self.assertEqual([made], found)
         self.assertEqual([], list(processes.marked(self.home / 'other')))
         # The name of another directory may begin alike.
         self.assertEqual([], list(processes.marked(self.home.parent)))
