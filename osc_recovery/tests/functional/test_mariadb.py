@@ -238,8 +238,8 @@ class ServersTestCase(base.TestCase):
             self._listed(),
         )
         self.assertIn('host4', self._listed())
-        self.fence(self.source)
-        refused = self._relocate({}, 'host4', code=10)
+        plan = (*self._command({}, 'host4'), '--dry-run')
+        refused = self.recovery(*plan, code=10)
         self.assertIn('target-other-cell', refused.err)
 
     def test_a_cell_is_away(self) -> None:
