@@ -86,9 +86,7 @@ def compare(uuid: str, found: Row, expected: Row) -> None:
     """Raise RowMismatch that names the first value which is another."""
     for name, value in expected.items():
         if name in found and found[name] != value:
-            raise changed(
-                uuid, f'its {name} is {found[name]} and not {value}'
-            )
+            raise changed(uuid, f'its {name} is {found[name]} and not {value}')
 
 
 def count(uuid: str, rows: int) -> None:

@@ -110,7 +110,9 @@ def move(
         retired = evacuations.to_retire(connection, uuid, target)
         if _statuses(retired) != _statuses(before['retired']):
             raise instance_rows.changed(uuid, 'it has other evacuations')
-        instance_rows.update(connection, cell, uuid, _planned(params), _moved_row(params))
+        instance_rows.update(
+            connection, cell, uuid, _planned(params), _moved_row(params)
+        )
         tokens.delete(connection, before['tokens'])
         for row in retired:
             changed = evacuations.set_status(
@@ -156,7 +158,9 @@ def move_back(
             _never_moved(connection, cell, params, uuid)
             return
         if row['status'] != evacuations.DONE:
-            raise instance_rows.changed(uuid, 'its evacuation: the source has returned')
+            raise instance_rows.changed(
+                uuid, 'its evacuation: the source has returned'
+            )
         arrived = {
             'host': params['target']['host'],
             'node': params['target']['node'],
@@ -230,7 +234,9 @@ def _never_moved(
 ) -> None:
     found = instance_rows.find(connection, cell, uuid, CHANGED)
     if found is not None and found['host'] == params['target']['host']:
-        raise instance_rows.changed(uuid, 'it is on the target without our tombstone')
+        raise instance_rows.changed(
+            uuid, 'it is on the target without our tombstone'
+        )
 
 
 def _statuses(rows: list[Row]) -> list[tuple[int, str]]:

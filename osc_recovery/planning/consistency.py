@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Lays nova, placement, neutron, cinder and the journal side by side.
+"""Where nova, placement, neutron, cinder and the journal disagree.
 
 The checks of a server are those of planning/checks/whole.py, with what the
 server's own host should make of it as the expectation; here each becomes a
@@ -66,20 +66,6 @@ CODES = {
 _ON_NO_HOST = 'shelved_offloaded'
 
 
-def check(scene: model.Scene) -> tuple[model.Subject, ...]:
-    """Every subject with a defect: servers, then consumers, then hosts."""
-    return tuple(
-        subject
-        for subject in (
-            *(_server_subject(s, scene) for s in scene.servers),
-            *orphans(scene),
-            *(_host_subject(scene.hosts[name]) for name in scene.looked_at),
-            _cloud_subject(scene),
-        )
-        if subject.defects
-    )
-
-
 def of_server(
     server: facts.Server, scene: model.Scene, own_run: str = ''
 ) -> tuple[model.Defect, ...]:
@@ -132,42 +118,11 @@ def checks(
     )
 
 
-def orphans(scene: model.Scene) -> Iterator[model.Subject]:
-    """Consumers that nova does not know; what nova-manage placement audits."""
-    for name, consumed in scene.consumers.items():
-        for consumer in sorted(consumed):
-            if consumer in scene.placed or consumer in scene.excused:
-                continue
-            yield model.Subject(
-                consumer,
-                consumer,
-                name,
-                (
-                    model.Defect(
-                        catalogue.finding(
-                            'allocation-orphaned',
-                            f'placement has {consumed[consumer]} of {name} '
-                            f'for {consumer}, which is neither a server nor '
-                            'a migration',
-                            remedies.repair(host=name),
-                        ),
-                        'allocation',
-                    ),
-                ),
-            )
-
-
-def _server_subject(server: facts.Server, scene: model.Scene) -> model.Subject:
-    return model.Subject(
-        server.uuid, server.name, server.host or '', of_server(server, scene)
-    )
-
-
 def _run(server: facts.Server, scene: model.Scene, own_run: str) -> Defects:
     """A server that a run still works on changes while it is looked at."""
     run = lock_of(server)
     if run and run != own_run and run in scene.going_on:
-        yield _defect(
+        yield defect(
             'run-in-progress',
             f'locked by run {run}, which is not over',
             f'openstack recovery run show {run}; resume it, or let it end',
@@ -176,7 +131,7 @@ def _run(server: facts.Server, scene: model.Scene, own_run: str) -> Defects:
 
 def _busy(server: facts.Server) -> Defects:
     if server.task_state is not None:
-        yield _defect(
+        yield defect(
             'server-busy',
             f'task_state is {server.task_state}: it may change while it is '
             'looked at',
@@ -187,7 +142,7 @@ def _busy(server: facts.Server) -> Defects:
 
 def _unknown(server: facts.Server) -> Defects:
     for service, what in unreadable.entries(server.unknown).items():
-        yield _defect(
+        yield defect(
             'facts-unknown',
             f'could not be read: {what}',
             f'Bring {service} back and audit again.',
@@ -195,7 +150,7 @@ def _unknown(server: facts.Server) -> Defects:
 
 
 def _host_missing(server: facts.Server) -> Defects:
-    yield _defect(
+    yield defect(
         'host-missing',
         f'instances.host is {server.host}, where nova has no nova-compute',
         'Find the host that has its guest: openstack compute service list '
@@ -207,7 +162,7 @@ def _on_no_host(server: facts.Server) -> Defects:
     """Shelved and offloaded, or never scheduled."""
     held = server.allocation.providers if server.allocation else {}
     if held:
-        yield _defect(
+        yield defect(
             'allocation-elsewhere',
             f'instances.host is empty (vm_state {server.vm_state}), but '
             f'placement has it on {", ".join(sorted(held))}',
@@ -216,7 +171,7 @@ def _on_no_host(server: facts.Server) -> Defects:
         )
     connected = [a for a in server.attachments if a.connector]
     if connected and server.vm_state == _ON_NO_HOST:
-        yield _defect(
+        yield defect(
             'connector-elsewhere',
             f'instances.host is empty, but attachment {connected[0].id} has '
             'a connector',
@@ -246,7 +201,7 @@ def _checked(
             continue
         if found.name == 'attachments' and found.found != '0':
             code = 'attachment-unmapped'
-        yield _defect(
+        yield defect(
             code,
             f'{found.where}: {found.name} is {found.found}, expected '
             f'{found.expected}',
@@ -275,7 +230,7 @@ def _follows(
 
 
 def _unread(server: facts.Server, found: results.Check) -> model.Defect:
-    return _defect(
+    return defect(
         'facts-unknown',
         f'could not be read: {found.name} ({found.where}): {found.found}',
         f'Bring that service back and audit again: openstack recovery '
@@ -299,14 +254,14 @@ def _allocation(
     names = {p: name for p in held if (name := scene.host_of(p))}
     shown = ', '.join(f'{names.get(p, "?")} ({p})' for p in sorted(held))
     if not held:
-        yield _defect(
+        yield defect(
             'allocation-missing',
             'placement has no allocation for it',
             remedies.of('allocation-missing', server),
             'allocation',
         )
     elif host.provider.uuid not in held:
-        yield _defect(
+        yield defect(
             'allocation-elsewhere',
             f'placement has it on {shown}, not on {host.provider.uuid} '
             f'({host.name})',
@@ -314,7 +269,7 @@ def _allocation(
             'allocation',
         )
     elif len(names) > 1 and not disputes.migrating(server):
-        yield _defect(
+        yield defect(
             'allocation-doubled',
             f'placement has it on {shown}, and no migration is under way',
             remedies.of('allocation-doubled', server),
@@ -337,12 +292,10 @@ def _lock(server: facts.Server, scene: model.Scene, own_run: str) -> Defects:
         return
     state = (scene.runs or {}).get(run)
     known = (
-        f'which is {state}'
-        if state
-        else 'of which this journal knows nothing'
+        f'which is {state}' if state else 'of which this journal knows nothing'
     )
     ahead = f'openstack recovery run resume {run}, if it can be; else '
-    yield _defect(
+    yield defect(
         'lock-left',
         f'locked by {server.locked_by} with our reason, of run {run}, {known}',
         (ahead if state else '') + remedies.of('lock-left', server),
@@ -350,66 +303,15 @@ def _lock(server: facts.Server, scene: model.Scene, own_run: str) -> Defects:
     )
 
 
-def _host_subject(host: facts.Host) -> model.Subject:
-    return model.Subject('', '', host.name, tuple(_host(host)))
-
-
-def _host(host: facts.Host) -> Defects:
-    for entry in host.unknown:
-        yield _defect(
-            'facts-unknown',
-            f'could not be read: {entry}',
-            'Bring that service back and audit again.',
-        )
-    if host.node is None:
-        yield _defect(
-            'node-missing',
-            f'compute_nodes has no one row for {host.name}',
-            'Start nova-compute there; a host that is gone for ever: '
-            f'openstack compute service delete {host.service.uuid}',
-        )
-    elif host.provider is None:
-        yield _defect(
-            'provider-missing',
-            f'placement has no resource provider {host.node.uuid} '
-            f'({host.node.node})',
-            f'Restart nova-compute on {host.name}: it makes its own.',
-        )
-    if host.fence is not None and (host.up or host.fence_stale):
-        yield _defect(
-            'fence-left',
-            f'the fence of {host.fence.recorded_at} is still recorded, '
-            f'but nova-compute reported at {host.service.last_seen_up}',
-            f'openstack recovery host return {host.name}',
-        )
-
-
-def _cloud_subject(scene: model.Scene) -> model.Subject:
-    return model.Subject(
-        '',
-        '',
-        '',
-        tuple(
-            _defect(
-                'facts-unknown',
-                f'could not be read: {entry}',
-                'Bring that service back and audit again.',
-            )
-            for entry in scene.unknown
-        ),
-    )
-
-
-def _defect(
-    code: str, fact: str, remedy: str, where: str = ''
-) -> model.Defect:
+def defect(code: str, fact: str, remedy: str, where: str = '') -> model.Defect:
+    """A finding about a thing."""
     return model.Defect(catalogue.finding(code, fact, remedy), where)
 
 
 def _once(found: Iterable[model.Defect]) -> Iterator[model.Defect]:
     """The first of every code about every thing."""
     seen: set[tuple[str, str]] = set()
-    for defect in found:
-        if (defect.code, defect.where) not in seen:
-            seen.add((defect.code, defect.where))
-            yield defect
+    for item in found:
+        if (item.code, item.where) not in seen:
+            seen.add((item.code, item.where))
+            yield item

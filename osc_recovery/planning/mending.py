@@ -179,14 +179,15 @@ class Mending:
         for host in hosts:
             where = f'host {host.name}'
             self._mend(where, 'host-disputed', 'two-places')
-        needed = [h for h in hosts if not disputes.tombstone(self.server, h.name)]
+        needed = [
+            h for h in hosts if not disputes.tombstone(self.server, h.name)
+        ]
         if len(needed) != 1 or needed[0].node is None or not self.host.node:
             return None
         source, target = needed[0], self.host.node
-        assert source.node is not None
         self._mend(f'host {source.name}', 'tombstone-missing')
         return {
-            'source': {'host': source.name, 'node': source.node.node},
+            'source': {'host': source.name, 'node': node.node},
             'target': {
                 'host': self.host.name,
                 'node': target.node,

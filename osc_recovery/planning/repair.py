@@ -20,6 +20,7 @@ from osc_recovery.model import facts
 from osc_recovery.model import findings
 from osc_recovery.model import plans
 from osc_recovery.model import steps
+from osc_recovery.planning import audit
 from osc_recovery.planning import catalogue
 from osc_recovery.planning.checks import frame
 from osc_recovery.planning.checks import network
@@ -86,7 +87,7 @@ def plan(
     )
     orphans = tuple(
         _orphan_plan(subject, scene, wish)
-        for subject in consistency.orphans(scene)
+        for subject in audit.orphans(scene)
         if subject.host == host.name
     )
     basis = {
@@ -112,7 +113,7 @@ def plan(
 
 def _frame(scene: model.Scene, wish: Wish) -> Findings:
     """What was found about the host itself; none of it is mended here."""
-    for subject in consistency.check(dataclasses.replace(scene, servers=())):
+    for subject in audit.check(dataclasses.replace(scene, servers=())):
         if subject.uuid:
             continue
         for defect in subject.defects:
@@ -328,4 +329,3 @@ def _as_note(found: findings.Finding) -> findings.Finding:
 def _accepted(found: findings.Finding, wish: Wish) -> findings.Finding:
     consent = found.severity is findings.Severity.CONSENT
     return found.accept() if consent and found.code in wish.accept else found
-

@@ -98,18 +98,22 @@ def plan(
         'up': host.up if host else None,
         'findings': sorted({f.code for f in found}),
     }
-    wanted = () if _there(server, values) else (
-        plans.ServerPlan(
-            uuid=server.uuid,
-            name=server.name,
-            target=server.host,
-            method=_method(server, values),
-            start=False,
-            steps=_steps(server, values),
-            findings=found,
-            fingerprint=fingerprint.digest(basis),
-            facts=basis,
-        ),
+    wanted = (
+        ()
+        if _there(server, values)
+        else (
+            plans.ServerPlan(
+                uuid=server.uuid,
+                name=server.name,
+                target=server.host,
+                method=_method(server, values),
+                start=False,
+                steps=_steps(server, values),
+                findings=found,
+                fingerprint=fingerprint.digest(basis),
+                facts=basis,
+            ),
+        )
     )
     return plans.Plan(
         scenario=SCENARIO,
@@ -245,8 +249,7 @@ def _combination(server: facts.Server, values: dict[str, Any]) -> Findings:
                 'state-unfit',
                 f'vm_state {state} and power_state {power} cannot both be '
                 'true',
-                'Choose active with running, stopped with shutdown, or '
-                'error.',
+                'Choose active with running, stopped with shutdown, or error.',
             )
 
 
@@ -277,9 +280,7 @@ def _stopped(server: facts.Server, host: facts.Host) -> Findings:
                 f'Stop it: openstack server stop {server.uuid}',
             )
     elif (
-        host.fence is None
-        or host.fence_stale
-        or not host.service.forced_down
+        host.fence is None or host.fence_stale or not host.service.forced_down
     ):
         yield catalogue.finding(
             'fence-missing',

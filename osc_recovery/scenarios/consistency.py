@@ -20,7 +20,7 @@ from osc_recovery.model import consistency as model
 from osc_recovery.model import facts
 from osc_recovery.model import plans
 from osc_recovery.model import runs
-from osc_recovery.planning import consistency as checks
+from osc_recovery.planning import audit as checks
 from osc_recovery.planning import repair as planning
 from osc_recovery.scenarios import auditing
 from osc_recovery.scenarios import changes

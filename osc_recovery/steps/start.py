@@ -29,6 +29,7 @@ from osc_recovery import exceptions
 from osc_recovery.model import steps
 from osc_recovery.steps import base
 
+
 class Start(base.ForwardOnly):
     """Params: cell.  The server is stopped, and on a host that is up."""
 
