@@ -182,7 +182,8 @@ class Mending:
         needed = [
             h for h in hosts if not disputes.tombstone(self.server, h.name)
         ]
-        if len(needed) != 1 or needed[0].node is None or not self.host.node:
+        node = needed[0].node if len(needed) == 1 else None
+        if node is None or self.host.node is None:
             return None
         source, target = needed[0], self.host.node
         self._mend(f'host {source.name}', 'tombstone-missing')

@@ -132,6 +132,15 @@ class Corruption:
         )
         return volume
 
+    def volume_status(self, status: str) -> None:
+        """What cinder calls its volume, by hand."""
+        assert self._env.cinder_db is not None
+        with self._env.cinder_db.database.writing() as connection:
+            connection.execute(
+                sa.text('UPDATE volumes SET status = :status WHERE id = :id'),
+                {'status': status, 'id': self._mapping()['volume_id']},
+            )
+
     def forget_mapping(self) -> str:
         """What the guide does, on nova's side."""
         mapping = self._mapping()

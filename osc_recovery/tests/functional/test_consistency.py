@@ -161,11 +161,11 @@ class AuditTestCase(ConsistencyTestCase):
         self.assert_mended()
 
     def test_not_mended(self) -> None:
-        """What nova corrects by itself is only named."""
-        self.spoil.column('power_state', 4)
-        self.assertEqual({'power-differs'}, self.audit())
-        self.assertIn('power-differs', self.repair(code=10).err)
-        self.spoil.column('power_state', 1)
+        """What only nova or cinder can end is named and left alone."""
+        self.spoil.volume_status('error')
+        self.assertEqual({'volume-state'}, self.audit())
+        self.assertIn('volume-state', self.repair(code=10).err)
+        self.spoil.volume_status('in-use')
         self.spoil.column('task_state', 'rebooting')
         self.assertEqual({'server-busy'}, self.audit())
         self.repair(code=10)
