@@ -155,7 +155,6 @@ CONSISTENCY: Mapping[str, findings.Severity] = types.MappingProxyType(
         'port-missing': _BLOCKER,
         'power-differs': _BLOCKER,
         'power-of-host': _BLOCKER,
-        'root-missing': _BLOCKER,
         'run-in-progress': _BLOCKER,
         'server-busy': _BLOCKER,
         'state-unfit': _BLOCKER,

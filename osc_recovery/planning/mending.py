@@ -60,11 +60,9 @@ class Mending:
         self.codes = {defect.code for defect in defects}
         self._of = {(defect.where, defect.code) for defect in defects}
         self.mended: set[tuple[str, str]] = set()
-        self.others = (
-            disputes.other_hosts(server, scene)
-            if not disputes.migrating(server)
-            else {}
-        )
+        disputed = self.codes & {'host-disputed', 'two-places'}
+        self.others = disputes.other_hosts(server, scene) if disputed else {}
+        self.specs: tuple[steps.StepSpec, ...] = ()
         self.specs = self._all()
 
     @property
@@ -89,6 +87,8 @@ class Mending:
         return self.server.vm_state == 'error' and bool(self.others)
 
     def _all(self) -> tuple[steps.StepSpec, ...]:
+        if self.server.host != self.host.name:
+            return ()
         found = [
             *self._allocation(),
             *self._row(),

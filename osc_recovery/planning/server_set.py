@@ -216,7 +216,7 @@ def _findings(
         yield from _active(server, host)
     if values.get('vm_state') == 'stopped':
         yield from _stopped(server, host)
-    if 'power_state' in values:
+    if wish.power_state is not None:
         yield from _power(server, host, values['power_state'])
     if server.task_state is not None and host.up:
         yield catalogue.finding(

@@ -268,10 +268,9 @@ class ServerTestCase(base.TestCase):
 
     def test_a_tree_of_providers(self) -> None:
         """What is on a child of the host's provider is nova's affair."""
-        held = {
-            **scenes.held(kvm2=ONE).allocation.providers,
-            'pf': {'VGPU': 1},
-        }  # type: ignore[union-attr]
+        here = scenes.held(kvm2=ONE).allocation
+        assert here is not None
+        held = {**here.providers, 'pf': {'VGPU': 1}}
         server = making.change(
             WHOLE, allocation=making.change(WHOLE.allocation, providers=held)
         )

@@ -116,7 +116,9 @@ class TestAllocations(base.StepTestCase):
         )
         world.placement.put_allocation = sent.append
         params = _allocation({}, {_SOURCE: _RESOURCES})
-        step, task = self.prepared(world, allocate.Reallocate, params)
+        step, task = self.prepared(
+            world, lambda made: allocate.Reallocate(world), params
+        )
         step.act(task, world.intent)
         self.assertEqual(
             ('owner', 'somebody', None),

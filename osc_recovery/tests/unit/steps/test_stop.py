@@ -69,7 +69,7 @@ class TestStop(base.Journey):
             self.undo_with_crashes(world, task)
             self.assertEqual('active', world.cell.instance['vm_state'])
             names = [action for _, action in world.cell.actions]
-            self.assertIn(names.count('start'), (0, 1), names)
+            self.assertLessEqual(names.count('start'), 1)
             if not died:
                 return
         self.fail('endless')
