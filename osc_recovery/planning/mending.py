@@ -17,6 +17,7 @@ reach is not mended, and keeps the server out of the repair.
 """
 
 from collections.abc import Iterator
+import dataclasses
 from typing import Any
 
 from osc_recovery.model import consistency as model
@@ -101,6 +102,7 @@ class Mending:
             return ()
         cell = {'cell': self.server.cell.uuid}
         if self.stops:
+            found = [_once_stopped(spec) for spec in found]
             stop = {**cell, 'vm_state': self.server.vm_state}
             found.append(steps.StepSpec('stop', stop))
             found.append(steps.StepSpec('start', cell, final=True))
@@ -259,6 +261,16 @@ class Mending:
 
     def _mend(self, where: str, *codes: str) -> None:
         self.mended |= {(where, code) for code in codes}
+
+
+def _once_stopped(spec: steps.StepSpec) -> steps.StepSpec:
+    """The row is changed after nova has stopped the server."""
+    if spec.kind != 'set-row':
+        return spec
+    expected = {**spec.params['expected'], 'vm_state': 'stopped'}
+    return dataclasses.replace(
+        spec, params={**spec.params, 'expected': expected}
+    )
 
 
 def foreign_lock(server: facts.Server, scene: model.Scene) -> bool:

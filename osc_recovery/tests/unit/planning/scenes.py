@@ -19,8 +19,8 @@ from osc_recovery.model import consistency as model
 from osc_recovery.model import facts
 from osc_recovery.planning import consistency
 from osc_recovery.tests.unit.planning import builders
-from osc_recovery.tests.unit.planning import test_whole as recorded
 from osc_recovery.tests.unit.planning.cases import making
+from osc_recovery.tests.unit.planning import test_whole as recorded
 
 HOST, OTHER = 'kvm2', 'kvm1'
 WHOLE = making.change(recorded.WHOLE, locked=False)

@@ -242,6 +242,11 @@ class ParamsTestCase(base.TestCase):
         self.assertEqual('kvm2', params['tombstone']['target']['host'])
         self.assertEqual({'node', 'compute_id'}, set(params['values']))
         self.assertEqual('kvm1', params['expected']['node'])
+        # nova has stopped it by then
+        self.assertEqual('stopped', params['expected']['vm_state'])
+        row = making.change(WHOLE, zone='az9')
+        params = params_of(planned(row), 'set-row')
+        self.assertEqual('active', params['expected']['vm_state'])
 
     def test_resources(self) -> None:
         """A double keeps its own; none at all gets the flavor's."""
