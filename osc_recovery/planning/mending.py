@@ -83,9 +83,10 @@ class Mending:
         Where the row was changed alone nobody knows what the guest runs
         with: such a server is stopped and started, in error as well.
         """
+        alone = 'host-disputed' in self.codes
         if self.server.vm_state == 'active':
-            return self.touches_volumes or bool(self.others)
-        return self.server.vm_state == 'error' and bool(self.others)
+            return self.touches_volumes or alone
+        return self.server.vm_state == 'error' and alone
 
     def _all(self) -> tuple[steps.StepSpec, ...]:
         if self.server.host != self.host.name:

@@ -114,6 +114,10 @@ class Consistency:
 
 
 def _need(scene: model.Scene, name: str) -> facts.Host:
+    if name not in scene.hosts and scene.unknown:
+        raise exceptions.ServiceUnavailable(
+            f'Host {name} was not found, but {scene.unknown[0]}'
+        )
     if name not in scene.hosts:
         raise exceptions.UsageError(
             f'nova knows no compute host {name}: see "openstack recovery '

@@ -146,6 +146,15 @@ class Cloud:
         found: dict[str, Any] = answer.json()['services'][0]
         return found
 
+    def fail(self, host: str) -> None:
+        """Cut a host's power and wait until nova misses it."""
+        self.power_off(host)
+        apis.wait(
+            f'{host} to be down',
+            lambda: self.service(host)['state'] == 'down' or None,
+            UP_TIMEOUT,
+        )
+
     def come_back(self, host: str) -> None:
         """What an operator does with a repaired host, and its cleanup.
 

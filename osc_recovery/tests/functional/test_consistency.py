@@ -209,7 +209,7 @@ class GuideTestCase(ConsistencyTestCase):
 
     def test_bare_update(self) -> None:
         """The host is dead; its server's row alone was changed."""
-        self.cloud.power_off(self.host)
+        self.cloud.fail(self.host)
         self.spoil.column('host', self.other)
         self._reboot_fails()
         found = self.audit()
@@ -263,9 +263,14 @@ class ServerSetTestCase(ConsistencyTestCase):
         self.assertIn(
             'guest-running', self.set('--vm-state', 'stopped', code=10).err
         )
-        self.assertIn(
-            'power-of-host', self.set('--power-state', 'shutdown', code=10).err
-        )
+        for words, code in (
+            (('--power-state', 'shutdown'), 'state-unfit'),
+            (
+                ('--vm-state', 'error', '--power-state', 'shutdown'),
+                'power-of-host',
+            ),
+        ):
+            self.assertIn(code, self.set(*words, code=10).err)
         self.set('--vm-state', 'active', code=12)
         self.set(code=2)
         self.set('--vm-state', 'error')
@@ -282,7 +287,7 @@ class ServerSetTestCase(ConsistencyTestCase):
 
     def test_a_dead_host(self) -> None:
         """Stopped, once somebody has said that the host is dead."""
-        self.cloud.power_off(self.host)
+        self.cloud.fail(self.host)
         self.assertIn(
             'fence-missing', self.set('--vm-state', 'stopped', code=10).err
         )

@@ -121,8 +121,8 @@ STEPS: dict[str, tuple[list[str], set[str]]] = {
     'mountpoint': (['stop', 'attach', 'start'], {'guest-restarts'}),
     'lock left': (['release-lock'], {'lock-foreign'}),
     'two places': (
-        ['stop', 'reallocate', 'set-row', 'settle-port', 'start'],
-        {'guest-restarts', 'copy-possible'},
+        ['reallocate', 'set-row', 'settle-port'],
+        {'copy-possible'},
     ),
     'the guide': (
         [
