@@ -288,9 +288,9 @@ def lock_of(server: facts.Server) -> str:
 
 def _lock(server: facts.Server, scene: model.Scene, own_run: str) -> Defects:
     run = lock_of(server)
-    if not run or run == own_run:
+    if not run or run == own_run or scene.runs is None:
         return
-    state = (scene.runs or {}).get(run)
+    state = scene.runs.get(run)
     known = (
         f'which is {state}' if state else 'of which this journal knows nothing'
     )

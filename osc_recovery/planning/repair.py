@@ -112,14 +112,18 @@ def plan(
 
 
 def _frame(scene: model.Scene, wish: Wish) -> Findings:
-    """What was found about the host itself; none of it is mended here."""
+    """What was found about the host itself; none of it is mended here.
+
+    Another cell that was not read has nothing to do with this host. A
+    journal that was not read has: nobody knows who works on its servers.
+    """
     for subject in audit.check(dataclasses.replace(scene, servers=())):
         if subject.uuid:
             continue
+        elsewhere = not subject.host and scene.runs is not None
         for defect in subject.defects:
-            found = defect.finding
-            note = defect.code == 'fence-left'
-            yield _as_note(found) if note else found
+            note = elsewhere or defect.code == 'fence-left'
+            yield _as_note(defect.finding) if note else defect.finding
 
 
 def _server_plan(

@@ -293,6 +293,8 @@ class ServerTestCase(base.TestCase):
             ({'runs': {scenes.RUN: 'failed'}}, 'lock-left', 'is failed'),
             ({'going_on': going}, 'run-in-progress', 'not over'),
         )
+        unread = scenes.scene(LOCKED, runs=None)
+        self.assertEqual((), consistency.of_server(LOCKED, unread))
         for changes, code, fact in cases:
             made = scenes.scene(LOCKED, **changes)
             (defect,) = consistency.of_server(LOCKED, made)

@@ -389,6 +389,18 @@ class GateTestCase(base.TestCase):
         lost = dataclasses.replace(HOST, provider=None)
         self.assertTrue(planned(row, host=lost).blocked)
 
+    def test_what_was_not_read(self) -> None:
+        """Another cell is no hindrance, the journal is."""
+        row = making.change(WHOLE, zone='az9')
+        scene = scenes.scene(row, unknown=('servers: cell2 is away',))
+        plan = planned(row, scene=scene)
+        self.assertEqual(
+            {'facts-unknown', 'zone-differs'}, codes(plan, 'note')
+        )
+        self.assertTrue(plan.runnable)
+        scene = scenes.scene(row, runs=None, unknown=('journal: locked',))
+        self.assertTrue(planned(row, scene=scene).blocked)
+
     def test_fingerprint(self) -> None:
         """Who or what else is wrong makes another plan."""
         first = planned(making.change(WHOLE, zone='az9'))
