@@ -86,7 +86,7 @@ def plan(
         if (defects := consistency.of_server(server, scene))
     )
     orphans = tuple(
-        _orphan_plan(subject, scene, wish)
+        _orphan_plan(subject, scene)
         for subject in audit.orphans(scene)
         if subject.host == host.name
     )
@@ -106,12 +106,12 @@ def plan(
         parameters=wish.parameters(),
         frame=basis,
         fingerprint=fingerprint.digest(basis),
-        findings=tuple(_frame(scene, wish)),
+        findings=tuple(_frame(scene)),
         servers=(*servers, *orphans),
     )
 
 
-def _frame(scene: model.Scene, wish: Wish) -> Findings:
+def _frame(scene: model.Scene) -> Findings:
     """What was found about the host itself; none of it is mended here.
 
     Another cell that was not read has nothing to do with this host. A
@@ -162,7 +162,7 @@ def _server_plan(
 
 
 def _orphan_plan(
-    subject: model.Subject, scene: model.Scene, wish: Wish
+    subject: model.Subject, scene: model.Scene
 ) -> plans.ServerPlan:
     resources = scene.consumers[subject.host][subject.uuid]
     host = scene.hosts[subject.host]

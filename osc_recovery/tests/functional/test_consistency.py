@@ -291,13 +291,13 @@ class ServerSetTestCase(ConsistencyTestCase):
         self.assertIn(
             'fence-missing', self.set('--vm-state', 'stopped', code=10).err
         )
-        self.assertIn(
-            'guest-not-running', self.set('--vm-state', 'active', code=10).err
-        )
         self.fence(self.host)
         self.set('--vm-state', 'stopped')
         self.assertEqual(('stopped', 4, None), self.states())
         self.set('--vm-state', 'error', '--power-state', 'shutdown')
         self.assertEqual(('error', 4, None), self.states())
+        self.assertIn(
+            'guest-not-running', self.set('--vm-state', 'active', code=10).err
+        )
         self.set('--vm-state', 'stopped')
         self.cloud.come_back(self.host)
