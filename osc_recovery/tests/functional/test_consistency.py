@@ -43,6 +43,7 @@ class ConsistencyTestCase(base.TestCase):
         journal = self.cloud.client().environment().journal
         for host in self.sandbox.hosts:
             journal.release_fence(host)
+        journal.dispose()
         if not self._servers:
             made = self.cloud.make_servers(['audited'], 'host1')
             type(self)._servers = made
