@@ -222,6 +222,8 @@ def _follows(
         return count < 2
     if found.name == 'mapping':
         return (found.where, 'named attachment') in seen
+    if found.name == 'connection_info':
+        return (found.where, 'attachment') in seen
     if found.name == 'volume status':
         volume = server.volume(found.where.removeprefix('volume '))
         gone = (found.where, 'attachment') in seen

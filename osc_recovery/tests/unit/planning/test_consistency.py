@@ -281,6 +281,13 @@ class ServerTestCase(base.TestCase):
         cells = frozenset({server.cell.uuid})
         self.assertEqual(set(), scenes.codes(server, without_compute_id=cells))
 
+    def test_what_follows_from_a_lost_attachment(self) -> None:
+        server = making.change(
+            recorded.mapping(WHOLE, connection_digest=None),
+            attachments=WHOLE.attachments[1:],
+        )
+        self.assertEqual({'mapping-unattached'}, scenes.codes(server))
+
     def test_soft_deleted(self) -> None:
         """nova's API does not list it."""
         server = making.change(WHOLE, vm_state='soft-delete', api=None)
