@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from osc_recovery.model import plans
     from osc_recovery.model import results
     from osc_recovery.sandbox import controller
+    from osc_recovery.scenarios import consistency
     from osc_recovery.scenarios import environment
     from osc_recovery.scenarios import fence
     from osc_recovery.scenarios import hosts
     from osc_recovery.scenarios import relocate
     from osc_recovery.scenarios import runner
+    from osc_recovery.scenarios import server_set
     from osc_recovery.scenarios import servers
 
 
@@ -69,6 +71,18 @@ class RecoveryClient:
         from osc_recovery.scenarios import servers
 
         return servers.Servers(self.environment())
+
+    def consistency(self) -> 'consistency.Consistency':
+        """What consistency audit and repair do."""
+        from osc_recovery.scenarios import consistency
+
+        return consistency.Consistency(self.environment())
+
+    def server_states(self) -> 'server_set.ServerStates':
+        """What server set does."""
+        from osc_recovery.scenarios import server_set
+
+        return server_set.ServerStates(self.environment())
 
     def fencing(self) -> 'fence.Fencing':
         """What host fence does."""

@@ -142,6 +142,17 @@ class Compute:
             ids = self._nova.servers.start(uuid).request_ids
         return str(ids[0]) if ids else ''
 
+    def stop(self, uuid: str) -> str:
+        """Stop an active server and return the request's id, as start."""
+        with self._translated(f'stop server {uuid}'):
+            ids = self._nova.servers.stop(uuid).request_ids
+        return str(ids[0]) if ids else ''
+
+    def reset_state(self, uuid: str, state: str) -> None:
+        """Call a server 'active' or 'error', without any task."""
+        with self._translated(f'reset the state of server {uuid}'):
+            self._nova.servers.reset_state(uuid, state)
+
     def force_down(self, service: str, forced_down: bool) -> None:
         """Force a service (by uuid) down, or lift that."""
         verb = 'force down' if forced_down else 'un-force'

@@ -60,11 +60,23 @@ def mapping_row(cell: nova_cell.NovaCell, mapping_id: int) -> Row:
 
 
 @engine.retrying
+def named(cell: nova_cell.NovaCell, attachment: str) -> bool:
+    """Whether any live mapping of the cell names an attachment."""
+    query = (
+        sa.select(_TABLE.c.id)
+        .where(_TABLE.c.attachment_id == attachment)
+        .where(_TABLE.c.deleted == 0)
+    )
+    with cell.reading() as connection:
+        return connection.execute(query).first() is not None
+
+
+@engine.retrying
 def repoint_mapping(
     cell: nova_cell.NovaCell,
     mapping_id: int,
-    old_attachment: str,
-    new_attachment: str,
+    old_attachment: str | None,
+    new_attachment: str | None,
 ) -> None:
     """Let a mapping name another attachment, without connection_info.
 
@@ -119,7 +131,7 @@ def _attachment(connection: sa.Connection, mapping_id: int) -> str | None:
 def _set(
     connection: sa.Connection,
     mapping_id: int,
-    attachment: str,
+    attachment: str | None,
     values: Row,
 ) -> None:
     result = connection.execute(

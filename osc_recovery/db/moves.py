@@ -31,8 +31,8 @@ import sqlalchemy as sa
 
 from osc_recovery.db import engine
 from osc_recovery.db import evacuations
+from osc_recovery.db import instance_rows
 from osc_recovery.db import nova_cell
-from osc_recovery.db import tables
 from osc_recovery.db import times
 from osc_recovery.db import tokens
 from osc_recovery import exceptions
@@ -51,8 +51,6 @@ CHANGED = (
     'task_state',
     'updated_at',
 )
-#: what must still be as planned; neither updated_at nor the heartbeat
-COMPARED = ('host', 'node', 'vm_state', 'task_state')
 STOPPED = 'stopped'
 #: nova.objects.fields.InstancePowerState.SHUTDOWN
 SHUTDOWN = 4
@@ -102,7 +100,7 @@ def move(
         found = _instance(connection, cell, uuid, lock=True)
         if evacuations.tombstone(connection, tombstone) is not None:
             return
-        _compare(uuid, found, _planned(params))
+        instance_rows.compare(uuid, found, _planned(params))
         _same_tokens(
             uuid,
             before['tokens'],
@@ -111,14 +109,16 @@ def move(
         target = params['target']['host']
         retired = evacuations.to_retire(connection, uuid, target)
         if _statuses(retired) != _statuses(before['retired']):
-            raise _changed(uuid, 'it has other evacuations')
-        _update(connection, cell, uuid, _planned(params), _moved_row(params))
+            raise instance_rows.changed(uuid, 'it has other evacuations')
+        instance_rows.update(
+            connection, cell, uuid, _planned(params), _moved_row(params)
+        )
         tokens.delete(connection, before['tokens'])
         for row in retired:
             changed = evacuations.set_status(
                 connection, row['id'], row['status'], evacuations.RETIRED, now
             )
-            _count(uuid, changed)
+            instance_rows.count(uuid, changed)
         evacuations.insert(connection, cell.schema, uuid, params, tombstone)
 
 
@@ -134,7 +134,7 @@ def moved(
     with cell.reading() as connection:
         row = evacuations.tombstone(connection, tombstone)
         uuid = row['instance_uuid'] if row else params['uuid']
-        found = _find_instance(connection, cell, uuid)
+        found = instance_rows.find(connection, cell, uuid, CHANGED)
     there = found is not None and found['host'] == target
     if row is not None:
         return steps.Observation.DONE if there else steps.Observation.ASK
@@ -158,7 +158,9 @@ def move_back(
             _never_moved(connection, cell, params, uuid)
             return
         if row['status'] != evacuations.DONE:
-            raise _changed(uuid, 'its evacuation: the source has returned')
+            raise instance_rows.changed(
+                uuid, 'its evacuation: the source has returned'
+            )
         arrived = {
             'host': params['target']['host'],
             'node': params['target']['node'],
@@ -166,10 +168,10 @@ def move_back(
             'task_state': None,
         }
         found = _instance(connection, cell, uuid, lock=True)
-        _compare(uuid, found, arrived)
+        instance_rows.compare(uuid, found, arrived)
         image = dict(before['instance'])
         image['updated_at'] = times.from_text(image['updated_at'])
-        _update(connection, cell, uuid, arrived, image)
+        instance_rows.update(connection, cell, uuid, arrived, image)
         tokens.restore(connection, console_tokens, before['tokens'])
         for old in before['retired']:
             updated = times.from_text(old['updated_at'])
@@ -180,8 +182,8 @@ def move_back(
                 old['status'],
                 updated,
             )
-            _count(uuid, changed)
-        _count(uuid, evacuations.delete(connection, tombstone))
+            instance_rows.count(uuid, changed)
+        instance_rows.count(uuid, evacuations.delete(connection, tombstone))
 
 
 def _instance(
@@ -191,35 +193,7 @@ def _instance(
     *,
     lock: bool = False,
 ) -> Row:
-    found = _find_instance(connection, cell, uuid, lock=lock)
-    if found is None:
-        raise exceptions.RowMismatch(
-            f'server {uuid} is not in database {cell.database.name} any '
-            'more; make a new plan'
-        )
-    return found
-
-
-def _find_instance(
-    connection: sa.Connection,
-    cell: nova_cell.NovaCell,
-    uuid: str,
-    *,
-    lock: bool = False,
-) -> Row | None:
-    """The columns that a move changes, or None; deleted rows do not count."""
-    table = tables.instances
-    columns = [c for c in cell.schema.present(table) if c.name in CHANGED]
-    query = sa.select(*columns).where(_is_instance(uuid))
-    if lock:
-        query = query.with_for_update()
-    row = connection.execute(query).mappings().first()
-    return None if row is None else dict(row)
-
-
-def _is_instance(uuid: str) -> sa.ColumnElement[bool]:
-    table = tables.instances
-    return sa.and_(table.c.uuid == uuid, table.c.deleted == 0)
+    return instance_rows.need(connection, cell, uuid, CHANGED, lock=lock)
 
 
 def _planned(params: Row) -> Row:
@@ -245,37 +219,11 @@ def _moved_row(params: Row) -> Row:
     }
 
 
-def _update(
-    connection: sa.Connection,
-    cell: nova_cell.NovaCell,
-    uuid: str,
-    expected: Row,
-    values: Row,
-) -> None:
-    table = tables.instances
-    statement = sa.update(table).where(_is_instance(uuid))
-    for name, value in expected.items():
-        # "== None" becomes IS NULL
-        statement = statement.where(table.c[name] == value)
-    result = connection.execute(
-        statement.values(cell.schema.values(table, values))
-    )
-    _count(uuid, result.rowcount)
-
-
-def _compare(uuid: str, found: Row, expected: Row) -> None:
-    for name in COMPARED:
-        if found[name] != expected[name]:
-            raise _changed(
-                uuid, f'its {name} is {found[name]} and not {expected[name]}'
-            )
-
-
 def _same_tokens(uuid: str, known: list[Row], found: list[Row]) -> None:
     """A token that nobody recorded could not be brought back."""
     ids = {row['id'] for row in known}
     if any(row['id'] not in ids for row in found):
-        raise _changed(uuid, 'it has a new console token')
+        raise instance_rows.changed(uuid, 'it has a new console token')
 
 
 def _never_moved(
@@ -284,21 +232,12 @@ def _never_moved(
     params: Row,
     uuid: str,
 ) -> None:
-    found = _find_instance(connection, cell, uuid)
+    found = instance_rows.find(connection, cell, uuid, CHANGED)
     if found is not None and found['host'] == params['target']['host']:
-        raise _changed(uuid, 'it is on the target without our tombstone')
+        raise instance_rows.changed(
+            uuid, 'it is on the target without our tombstone'
+        )
 
 
 def _statuses(rows: list[Row]) -> list[tuple[int, str]]:
     return [(row['id'], row['status']) for row in rows]
-
-
-def _count(uuid: str, rows: int) -> None:
-    if rows != 1:
-        raise _changed(uuid, f'{rows} rows were changed instead of one')
-
-
-def _changed(uuid: str, what: str) -> exceptions.RowMismatch:
-    return exceptions.RowMismatch(
-        f'server {uuid} has changed since the plan: {what}'
-    )

@@ -60,6 +60,22 @@ class NovaApi(schema.Checked):
             )
             return {row['instance_uuid']: row['uuid'] for row in found}
 
+    def being_built(self, uuids: Collection[str]) -> frozenset[str]:
+        """Which of these servers are mapped to no cell yet.
+
+        The scheduler allocates before it chooses the cell
+        (nova/conductor/manager.py, schedule_and_build_instances).
+        """
+        servers = tables.instance_mappings
+        query = sa.select(servers.c.instance_uuid).where(
+            servers.c.cell_id.is_(None)
+        )
+        with self.reading() as connection:
+            found = chunks.rows(
+                connection, query, servers.c.instance_uuid, uuids
+            )
+            return frozenset(row['instance_uuid'] for row in found)
+
     def pinned_zones(self, uuids: Collection[str]) -> dict[str, str | None]:
         """The zone that a server was asked to be in, if any.
 

@@ -143,6 +143,18 @@ class NovaCell(schema.Checked):
             rows = chunks.rows(connection, query, table.c.uuid, uuids)
             return {row['uuid']: row['host'] for row in rows}
 
+    def migrations_among(self, uuids: Collection[str]) -> frozenset[str]:
+        """Which of these uuids are those of migrations of this cell.
+
+        A resize or a cold migration keeps the source's resources as a
+        consumer with the migration's uuid (nova/conductor/tasks/migrate.py).
+        """
+        table = tables.migrations
+        query = _live(sa.select(table.c.uuid), table)
+        with self.reading() as connection:
+            rows = chunks.rows(connection, query, table.c.uuid, uuids)
+            return frozenset(row['uuid'] for row in rows)
+
     @engine.retrying
     def states(
         self, uuids: Collection[str]

@@ -20,6 +20,7 @@ from concurrent import futures
 import dataclasses
 from typing import Any
 
+from osc_recovery.db import connections
 from osc_recovery.facts import sources
 from osc_recovery.model import facts
 
@@ -36,6 +37,7 @@ class Depth:
     bindings: bool = True
     allocations: bool = True
     api: bool = True
+    connections: bool = False
 
 
 #: what the databases alone can say
@@ -143,6 +145,8 @@ def _databases(
         yield _grouped(origin, found)
     if depth.volumes:
         yield _volumes(origin, found)
+    if depth.connections:
+        yield _connected(origin, found)
 
 
 def _placed(origin: sources.Sources, found: Servers) -> Part:
@@ -245,6 +249,46 @@ def _volumes(origin: sources.Sources, found: Servers) -> Part:
         for uuid, ids in wanted.items()
     }
     return Part(fields, values)
+
+
+def _connected(origin: sources.Sources, found: Servers) -> Part:
+    """Whether nova's connection_info is what cinder has."""
+    if origin.cinder_db is None:
+        # said of the volumes already
+        return Part(('connections',))
+    differs: dict[str, tuple[str, ...]] = {}
+    for uuid in {server.cell.uuid for server in found}:
+        named = [
+            mapping.attachment_id
+            for server in found
+            if server.cell.uuid == uuid
+            for mapping in server.volume_mappings
+            if mapping.attachment_id
+        ]
+        cell = origin.cells[uuid]
+        answer = sources.ask(
+            connections.differing, cell, origin.cinder_db, named
+        )
+        if answer.reason:
+            return Part(('volume_connections',), reason=answer.reason)
+        differs.update(answer.known({}))
+    return Part(
+        ('volume_connections',),
+        {
+            server.uuid: {
+                'mappings': tuple(
+                    dataclasses.replace(
+                        mapping,
+                        connection_differs=differs.get(
+                            mapping.attachment_id or '', ()
+                        ),
+                    )
+                    for mapping in server.mappings
+                )
+            }
+            for server in found
+        },
+    )
 
 
 def _volume_ids(

@@ -157,6 +157,8 @@ class Mapping:
 
     ``connection_digest`` is a SHA-256 of connection_info: the text itself
     may hold CHAP secrets and never leaves the database layer.
+    ``connection_differs`` names its keys that cinder's has otherwise, where
+    they were compared.
     """
 
     id: int
@@ -171,6 +173,7 @@ class Mapping:
     delete_on_termination: bool = False
     guest_format: str | None = None
     tag: str | None = None
+    connection_differs: tuple[str, ...] = ()
 
     @property
     def is_volume(self) -> bool:

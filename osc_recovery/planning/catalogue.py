@@ -126,8 +126,48 @@ TARGET: Mapping[str, findings.Severity] = types.MappingProxyType(
     }
 )
 
+#: what an audit finds, and what a repair or a change of state asks; others
+#: of its codes are those of a plan
+CONSISTENCY: Mapping[str, findings.Severity] = types.MappingProxyType(
+    {
+        'allocation-doubled': _BLOCKER,
+        'allocation-orphaned': _BLOCKER,
+        'attachment-state': _BLOCKER,
+        'attachment-unmapped': _BLOCKER,
+        'binding-failed': _BLOCKER,
+        'binding-left': _BLOCKER,
+        'compute-id-differs': _BLOCKER,
+        'connection-differs': _BLOCKER,
+        'connector-elsewhere': _BLOCKER,
+        'copy-possible': _CONSENT,
+        'device-differs': _BLOCKER,
+        'fence-left': _BLOCKER,
+        'guest-not-running': _BLOCKER,
+        'guest-restarts': _CONSENT,
+        'guest-running': _BLOCKER,
+        'host-disputed': _BLOCKER,
+        'host-missing': _BLOCKER,
+        'host-not-up': _BLOCKER,
+        'lock-foreign': _CONSENT,
+        'lock-left': _BLOCKER,
+        'mapping-unattached': _BLOCKER,
+        'owner-differs': _BLOCKER,
+        'port-missing': _BLOCKER,
+        'power-differs': _BLOCKER,
+        'power-of-host': _BLOCKER,
+        'run-in-progress': _BLOCKER,
+        'server-busy': _BLOCKER,
+        'state-unfit': _BLOCKER,
+        'task-may-run': _CONSENT,
+        'tombstone-missing': _BLOCKER,
+        'tombstone-stale': _BLOCKER,
+        'two-places': _BLOCKER,
+        'zone-differs': _BLOCKER,
+    }
+)
+
 CODES: Mapping[str, findings.Severity] = types.MappingProxyType(
-    {**FRAME, **SERVER, **TARGET}
+    {**FRAME, **SERVER, **TARGET, **CONSISTENCY}
 )
 
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from osc_recovery.model import plans
+from osc_recovery.planning import mending_commands
 from osc_recovery.planning import statements
 from osc_recovery.planning import text
 
@@ -145,5 +146,6 @@ _WORDING: dict[str, Callable[[str, Params], Lines]] = {
     'unlock': _unlock,
     'fence-down': _fence_down,
     'fence-disable': _fence_disable,
+    **mending_commands.WORDING,
 }
 KINDS = frozenset(_WORDING)

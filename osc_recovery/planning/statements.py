@@ -23,17 +23,17 @@ from osc_recovery.planning import text
 Params = dict[str, Any]
 Lines = Iterator[str]
 
-_DESTROYING = "('accepted', 'pre-migrating', 'done')"
+DESTROYING = "('accepted', 'pre-migrating', 'done')"
 _STATE = 'host, node, vm_state, task_state'
 
 
 def move(uuid: str, params: Params) -> Lines:
     """The one transaction that moves a server's row."""
-    source, target = params['source'], params['target']
+    target = params['target']
     where = f'instance_uuid = {text.sql(uuid)}'
     live = (
         f"{where} AND migration_type = 'evacuation' AND source_compute = "
-        f'{text.sql(target["host"])} AND status IN {_DESTROYING} AND '
+        f'{text.sql(target["host"])} AND status IN {DESTROYING} AND '
         'deleted = 0'
     )
     cell = f'cell {params["cell"]}'
@@ -54,7 +54,7 @@ def move(uuid: str, params: Params) -> Lines:
         f"{cell}: UPDATE migrations SET status = 'completed', updated_at = "
         '<now> WHERE id IN (<those read above>)'
     )
-    yield f'{cell}: {_insert_tombstone(uuid, params, source, target)}'
+    yield f'{cell}: {insert_tombstone(uuid, params)}'
     yield f'{cell}: COMMIT'
 
 
@@ -126,6 +126,28 @@ def server_read(uuid: str) -> Lines:
     )
 
 
+def insert_tombstone(uuid: str, params: Params) -> str:
+    """An evacuation that is over, from a source to a target."""
+    source, target = params['source'], params['target']
+    row = {
+        'instance_uuid': uuid,
+        'migration_type': 'evacuation',
+        'status': 'done',
+        'source_compute': source['host'],
+        'source_node': source['node'],
+        'dest_compute': target['host'],
+        'dest_node': target['node'],
+        'dest_compute_id': target['compute_id'],
+        'old_instance_type_id': params['instance_type_id'],
+        'new_instance_type_id': params['instance_type_id'],
+        'user_id': params['user_id'],
+        'project_id': params['project_id'],
+    }
+    names = ', '.join(('uuid', *row))
+    values = ', '.join(text.sql(value) for value in row.values())
+    return f"INSERT INTO migrations ({names}, ...) VALUES ('<new>', {values})"
+
+
 def _update_instance(uuid: str, params: Params) -> str:
     source, target = params['source'], params['target']
     values = {
@@ -149,28 +171,6 @@ def _update_instance(uuid: str, params: Params) -> str:
         f'UPDATE instances SET {changes}, updated_at = <now> {_row(uuid)} '
         f'AND {tests}'
     )
-
-
-def _insert_tombstone(
-    uuid: str, params: Params, source: Params, target: Params
-) -> str:
-    row = {
-        'instance_uuid': uuid,
-        'migration_type': 'evacuation',
-        'status': 'done',
-        'source_compute': source['host'],
-        'source_node': source['node'],
-        'dest_compute': target['host'],
-        'dest_node': target['node'],
-        'dest_compute_id': target['compute_id'],
-        'old_instance_type_id': params['instance_type_id'],
-        'new_instance_type_id': params['instance_type_id'],
-        'user_id': params['user_id'],
-        'project_id': params['project_id'],
-    }
-    names = ', '.join(('uuid', *row))
-    values = ', '.join(text.sql(value) for value in row.values())
-    return f"INSERT INTO migrations ({names}, ...) VALUES ('<new>', {values})"
 
 
 def _update_mapping(params: Params, changes: str, attachment: str) -> str:

@@ -29,6 +29,7 @@ _GROUPS = {
     'attachments': 'volumes',
     'volumes': 'volumes',
     'volume': 'volumes',
+    'volume_connections': 'volumes',
     'cinder': 'volumes',
     'group': 'nova_api',
     'pinned_zone': 'nova_api',

@@ -81,6 +81,10 @@ class Fencing:
             )
         )
 
+    def resumable(self, run: runs.RunRecord) -> None:
+        """Go on only while the host is dead: raises Blocked."""
+        watch.require_dead(self._env, run.host)
+
     def revertible(self, run: runs.RunRecord) -> None:
         """Fences are lifted by the host's return, not by an undo."""
         raise exceptions.UsageError(

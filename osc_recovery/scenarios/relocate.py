@@ -23,7 +23,9 @@ from osc_recovery.model import results
 from osc_recovery.model import runs
 from osc_recovery.planning import choice
 from osc_recovery.planning import relocate as planning
+from osc_recovery.scenarios import changes
 from osc_recovery.scenarios import environment
+from osc_recovery.scenarios import watch
 
 SCENARIO = planning.SCENARIO
 
@@ -66,20 +68,14 @@ class Relocation:
         a target, the cell or the schema.
         """
         again = self._planned(plan.host, choice.of_plan(plan))
-        if again.blocked or again.fingerprint != plan.fingerprint:
-            raise exceptions.FactsChanged(
-                f'{_difference(plan, again)} since the plan was made: '
-                'nothing was changed. Make a new plan.'
-            )
-        now = {server.uuid: server for server in again.servers}
-        return {
-            old.uuid: reason
-            for old in plan.runnable
-            if (reason := _server_difference(old, now.get(old.uuid)))
-        }
+        return changes.servers(plan, again)
 
     def begin(self, plan: plans.Plan, run: runs.RunRecord) -> None:
         """Nothing to record before the first step."""
+
+    def resumable(self, run: runs.RunRecord) -> None:
+        """Go on only while the host is dead: raises Blocked."""
+        watch.require_dead(self._env, run.host)
 
     def revertible(self, run: runs.RunRecord) -> None:
         """Only what has not passed the point of no return can be undone."""
@@ -129,30 +125,3 @@ def _one(name: str, there: tuple[facts.Server, ...], host: str) -> str:
             f'by its ID ({uuids}).'
         )
     return found[0].uuid
-
-
-def _difference(plan: plans.Plan, again: plans.Plan) -> str:
-    blocking = [f for f in again.findings if f.blocks]
-    if blocking:
-        return f'Host {plan.host}: {blocking[0].code} ({blocking[0].fact})'
-    names = [
-        name
-        for name in again.frame
-        if again.frame[name] != plan.frame.get(name)
-    ]
-    return f'Host {plan.host} has changed ({", ".join(names) or "frame"})'
-
-
-def _server_difference(
-    old: plans.ServerPlan, new: plans.ServerPlan | None
-) -> str:
-    if new is None:
-        return 'the server is no longer on the host'
-    if new.fingerprint == old.fingerprint:
-        return ''
-    names = [
-        name
-        for name, value in new.facts.items()
-        if value != old.facts.get(name)
-    ]
-    return f'differs in {", ".join(names) or "its facts"}'

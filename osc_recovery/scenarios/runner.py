@@ -30,11 +30,13 @@ from osc_recovery.model import results
 from osc_recovery.model import runs
 from osc_recovery.model import steps
 from osc_recovery.reports import run as report
+from osc_recovery.scenarios import auditing
+from osc_recovery.scenarios import consistency
 from osc_recovery.scenarios import environment
 from osc_recovery.scenarios import fence
 from osc_recovery.scenarios import relocate
+from osc_recovery.scenarios import server_set
 from osc_recovery.scenarios import verify
-from osc_recovery.scenarios import watch
 from osc_recovery.steps import base
 from osc_recovery.steps import registry
 
@@ -43,6 +45,8 @@ Listener = Callable[[events.Event], None]
 _SCENARIOS: dict[str, Any] = {
     fence.SCENARIO: fence.Fencing,
     relocate.SCENARIO: relocate.Relocation,
+    consistency.SCENARIO: consistency.Consistency,
+    server_set.SCENARIO: server_set.ServerStates,
 }
 
 
@@ -102,7 +106,7 @@ class Runner:
             raise exceptions.NothingToDo(
                 f'Run {run.id} is done: there is nothing to go on with.'
             )
-        watch.require_dead(self._env, run.host)
+        _scenario(self._env, self.plan_of(run.id)).resumable(run)
         self._env.journal.take_over(
             run.id, process.current(), unseen=process_gone
         )
@@ -166,6 +170,7 @@ class Runner:
             ),
         )
         known[verify.VerifyStep.kind] = verify.VerifyStep(env)
+        known[auditing.AuditStep.kind] = auditing.AuditStep(env)
         return engine.Engine(
             env.journal,
             known,

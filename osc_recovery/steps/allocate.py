@@ -47,9 +47,8 @@ class Allocate:
 
     def prepare(self, task: steps.Task) -> dict[str, Any]:
         """Read the allocation; raises RowMismatch when it is another."""
-        found = self._clouds.placement.allocation(task.subject)
-        source = task.params['source_provider']
-        if found.providers != {source: task.params['resources']}:
+        found = self._read(task)
+        if found.providers != self._former(task):
             raise exceptions.RowMismatch(
                 f'the allocation of {task.name} is not what was planned '
                 f'with; look at it with "openstack resource provider '
@@ -61,8 +60,8 @@ class Allocate:
         self, task: steps.Task, intent: dict[str, Any]
     ) -> steps.Observation:
         """Done when it names the target, safe when it names the source."""
-        found = self._clouds.placement.allocation(task.subject).providers
-        if found == _wanted(task):
+        found = self._read(task).providers
+        if found == self._wanted(task):
             return steps.Observation.DONE
         if found == intent['before']['providers']:
             return steps.Observation.SAFE
@@ -71,15 +70,25 @@ class Allocate:
     def act(self, task: steps.Task, intent: dict[str, Any]) -> dict[str, Any]:
         """PUT the same resources of the target instead."""
         before = facts.Allocation(**intent['before'])
-        self._replace(task, before, before.providers, _wanted(task))
+        self._replace(task, before, before.providers, self._wanted(task))
         return {}
 
     def undo(self, task: steps.Task, intent: dict[str, Any]) -> None:
         """PUT the former set (its generations count on)."""
         former = intent['before']['providers']
-        found = self._clouds.placement.allocation(task.subject)
+        found = self._read(task)
         if found.providers != former:
-            self._replace(task, found, _wanted(task), former)
+            self._replace(task, found, self._wanted(task), former)
+
+    def _former(self, task: steps.Task) -> Providers:
+        source = task.params['source_provider']
+        return {source: task.params['resources']}
+
+    def _wanted(self, task: steps.Task) -> Providers:
+        return {task.params['target_provider']: task.params['resources']}
+
+    def _read(self, task: steps.Task) -> facts.Allocation:
+        return self._clouds.placement.allocation(task.subject)
 
     def _replace(
         self,
@@ -102,7 +111,7 @@ class Allocate:
             except exceptions.StepFailed as exc:
                 if exc.cause != _CONFLICT:
                     raise
-            known = placement.allocation(task.subject)
+            known = self._read(task)
         raise exceptions.StepFailed(
             f'the allocation of {task.name} keeps changing under way; find '
             f'out who changes it, then try again',
@@ -110,8 +119,43 @@ class Allocate:
         )
 
 
-def _wanted(task: steps.Task) -> Providers:
-    return {task.params['target_provider']: task.params['resources']}
+class Reallocate(Allocate):
+    """Params: before, after, project_id, user_id, gone.
+
+    ``before`` and ``after`` are resources by provider, either of which may
+    be empty.  ``gone`` says that the consumer is a server which nova does
+    not know any more: one that is there after all keeps its allocation.
+    """
+
+    kind = 'reallocate'
+
+    def prepare(self, task: steps.Task) -> dict[str, Any]:
+        """Read the allocation; raises RowMismatch when it is another."""
+        if task.params['gone'] and self._clouds.compute.server(task.subject):
+            raise exceptions.RowMismatch(
+                f'nova knows server {task.subject} after all; audit again'
+            )
+        return super().prepare(task)
+
+    def _former(self, task: steps.Task) -> Providers:
+        former: Providers = task.params['before']
+        return former
+
+    def _wanted(self, task: steps.Task) -> Providers:
+        wanted: Providers = task.params['after']
+        return wanted
+
+    def _read(self, task: steps.Task) -> facts.Allocation:
+        """placement forgets the owner of a consumer without resources."""
+        found = super()._read(task)
+        if found.project_id:
+            return found
+        return dataclasses.replace(
+            found,
+            generation=None,
+            project_id=task.params['project_id'],
+            user_id=task.params['user_id'],
+        )
 
 
 def _foreign(task: steps.Task) -> exceptions.StepFailed:

@@ -34,10 +34,10 @@ from osc_recovery import exceptions
 from osc_recovery.model import steps
 from osc_recovery.steps import base
 
-_BLANK = 'reserved'
+BLANK = 'reserved'
 _DONE = 'attached'
 #: what cinder makes of an attachment on the way from blank to attached
-_USABLE = (_BLANK, 'attaching', _DONE)
+_USABLE = (BLANK, 'attaching', _DONE)
 
 Listed = dict[str, str]
 
@@ -150,12 +150,12 @@ class Attach:
         strays = [
             attachment
             for attachment, status in listed.items()
-            if status == _BLANK and attachment not in others
+            if status == BLANK and attachment not in others
         ]
         found = strays[0] if strays else ''
         found = found or self._reserve(task, intent['multiattach'])
         task.remember({key: found})
-        listed[found] = _BLANK
+        listed[found] = BLANK
         return found
 
     def _reserve(self, task: steps.Task, multiattach: bool) -> str:
@@ -207,11 +207,11 @@ class Attach:
         stored = self._repoint(task, wanted, {*ours, *listed})
         for attachment, status in listed.items():
             if attachment != wanted and (
-                attachment in ours or status == _BLANK
+                attachment in ours or status == BLANK
             ):
                 self._clouds.volume.delete_attachment(attachment)
         connection = None
-        if listed[wanted] == _BLANK:
+        if listed[wanted] == BLANK:
             connection = self._clouds.volume.update_attachment(
                 wanted, connector
             )
@@ -305,7 +305,7 @@ def nova_form(
     form = {
         'driver_volume_type': data.pop('driver_volume_type', None),
         'data': data,
-        'status': _BLANK,
+        'status': BLANK,
         'instance': server,
         'attached_at': '',
         'detached_at': '',

@@ -87,6 +87,51 @@ class Unlock(base.ForwardOnly):
         return {'unlocked': _take_off(self._clouds, task)}
 
 
+class ReleaseLock:
+    """Take off a lock that a run which is over left behind.
+
+    Params: reason, that of the lock.
+    """
+
+    kind = 'release-lock'
+
+    def __init__(self, clouds: session.Clouds) -> None:
+        self._clouds = clouds
+
+    def prepare(self, task: steps.Task) -> dict[str, Any]:
+        """Raise RowMismatch when it is another lock now."""
+        if not self._there(task):
+            raise exceptions.RowMismatch(
+                f'server {task.name} does not carry the lock "'
+                f'{task.params["reason"]}" any more; audit again'
+            )
+        return {}
+
+    def observe(
+        self, task: steps.Task, intent: dict[str, Any]
+    ) -> steps.Observation:
+        """Done when that lock is not there."""
+        if self._there(task):
+            return steps.Observation.SAFE
+        return steps.Observation.DONE
+
+    def act(self, task: steps.Task, intent: dict[str, Any]) -> dict[str, Any]:
+        """Take it off, and no other."""
+        if self._there(task):
+            self._clouds.compute.unlock(task.subject)
+        return {}
+
+    def undo(self, task: steps.Task, intent: dict[str, Any]) -> None:
+        """Lock it again with the same reason, unless it is locked."""
+        if not _view(self._clouds, task).locked:
+            self._clouds.compute.lock(task.subject, task.params['reason'])
+
+    def _there(self, task: steps.Task) -> bool:
+        view = _view(self._clouds, task)
+        wanted = task.params['reason']
+        return bool(view.locked) and view.locked_reason == wanted
+
+
 def _view(clouds: session.Clouds, task: steps.Task) -> facts.ApiView:
     view = clouds.compute.server(task.subject)
     if view is None:

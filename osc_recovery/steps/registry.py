@@ -23,10 +23,16 @@ from osc_recovery.steps import allocate
 from osc_recovery.steps import attach
 from osc_recovery.steps import base
 from osc_recovery.steps import bind
+from osc_recovery.steps import detach
 from osc_recovery.steps import fence
 from osc_recovery.steps import lock
 from osc_recovery.steps import move
+from osc_recovery.steps import ports
+from osc_recovery.steps import reattach
+from osc_recovery.steps import row
 from osc_recovery.steps import start
+from osc_recovery.steps import state
+from osc_recovery.steps import stop
 
 _DEFAULTS = base.Settings()
 
@@ -52,5 +58,13 @@ def registry(
         start.Start(cells, clouds, settings),
         fence.Down(clouds),
         fence.Disable(clouds),
+        lock.ReleaseLock(clouds),
+        allocate.Reallocate(clouds),
+        row.SetRow(cells),
+        reattach.Reattach(cells, cinder, clouds, settings),
+        detach.DropAttachment(cells, clouds),
+        ports.SettlePort(clouds),
+        stop.Stop(cells, clouds, settings),
+        state.ResetState(cells, clouds),
     )
     return {step.kind: step for step in made}

@@ -29,14 +29,14 @@ from osc_recovery import exceptions
 from osc_recovery.model import steps
 from osc_recovery.steps import base
 
-#: the actions that boot a guest
-_BOOTS = ('start', 'reboot')
-
 
 class Start(base.ForwardOnly):
     """Params: cell.  The server is stopped, and on a host that is up."""
 
     kind = 'start'
+    #: the actions that boot a guest, and how it is afterwards
+    actions: tuple[str, ...] = ('start', 'reboot')
+    wanted = 'active'
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Start(base.ForwardOnly):
 
     def _send(self, task: steps.Task, intent: dict[str, Any]) -> str:
         try:
-            request = self._clouds.compute.start(task.subject)
+            request = self._request(task)
         except errors.Refused as exc:
             # 409: its state forbids it, perhaps as somebody was faster.
             submitted = self._submitted(task, intent)
@@ -106,6 +106,9 @@ class Start(base.ForwardOnly):
         task.remember({'request': request})
         return request
 
+    def _request(self, task: steps.Task) -> str:
+        return self._clouds.compute.start(task.subject)
+
     def _outwait(self, task: steps.Task, intent: dict[str, Any]) -> None:
         """Wait until a request of a killed process can no longer arrive."""
         sent = datetime.datetime.fromisoformat(intent['at'])
@@ -114,7 +117,8 @@ class Start(base.ForwardOnly):
         left = intent['limit'] + 1 - passed
         if left > 0:
             task.tell(
-                f'waiting {left:.0f} s: an earlier start may be under way'
+                f'waiting {left:.0f} s: an earlier {self.kind} may be under '
+                f'way'
             )
             self._sleep(left)
 
@@ -123,11 +127,11 @@ class Start(base.ForwardOnly):
         while not self._finished(task, request):
             if time.monotonic() > deadline:
                 raise exceptions.StepFailed(
-                    f'server {task.name} has not started after '
+                    f'server {task.name}: {self.kind} has not ended after '
                     f'{self._settings.start_timeout:.0f} s; look at '
                     f'"openstack server event show {task.subject} '
                     f'{request}" and resume the run',
-                    cause='start-timeout',
+                    cause=f'{self.kind}-timeout',
                 )
             self._sleep(self._settings.poll_interval)
 
@@ -143,16 +147,16 @@ class Start(base.ForwardOnly):
         for event, outcome in outcomes.items():
             if outcome == 'Error':
                 raise exceptions.StepFailed(
-                    f'server {task.name} did not start: {event} ended with '
-                    f'Error; see "openstack server event show '
+                    f'server {task.name} did not {self.kind}: {event} ended '
+                    f'with Error; see "openstack server event show '
                     f'{task.subject} {request}" and nova-compute\'s log on '
                     f'its host',
-                    cause='start-failed',
+                    cause=f'{self.kind}-failed',
                 )
         if 'Success' not in outcomes.values():
             return False
         state = cell.states([task.subject]).get(task.subject)
-        return state is not None and state[1:3] == ('active', None)
+        return state is not None and state[1:3] == (self.wanted, None)
 
     def _submitted(self, task: steps.Task, intent: dict[str, Any]) -> str:
         """The request id of the newest start that came after the intent."""
@@ -161,7 +165,7 @@ class Start(base.ForwardOnly):
         new = [
             request
             for request, action in now
-            if action in _BOOTS and request not in known
+            if action in self.actions and request not in known
         ]
         return new[-1] if new else str(intent.get('request', ''))
 

@@ -47,6 +47,29 @@ def volumes(
             yield from _mapping(server, mapping, expected, where)
 
 
+def unnamed(server: facts.Server) -> tuple[facts.Attachment, ...]:
+    """Attachments of cinder that no mapping of the server names."""
+    named = {m.attachment_id for m in server.volume_mappings}
+    return tuple(a for a in server.attachments if a.id not in named)
+
+
+def unmapped(
+    server: facts.Server, expected: expectations.Expectation
+) -> Checks:
+    """cinder holds no volume for the server that nova does not know of.
+
+    Not among the checks of a move, which leaves such an attachment as it
+    was.
+    """
+    for attachment in unnamed(server):
+        yield expectations.same(
+            'named attachment',
+            'a mapping',
+            f'none names {attachment.id} ({attachment.status})',
+            f'volume {attachment.volume_id}',
+        )
+
+
 def _volume(server: facts.Server, volume_id: str, where: str) -> Checks:
     volume = server.volume(volume_id)
     yield expectations.same(
@@ -65,6 +88,9 @@ def _mapping(
     device = expected.volumes.get(mapping.volume_id or '', mapping.device_name)
     yield expectations.same('device', device, mapping.device_name, where)
     connected = 'there' if mapping.connection_digest else 'missing'
+    if mapping.connection_differs:
+        keys = ', '.join(mapping.connection_differs)
+        connected = f"not cinder's: {keys}"
     yield expectations.same('connection_info', 'there', connected, where)
     attachment = server.attachment(mapping)
     found = f'{attachment.id}' if attachment else None

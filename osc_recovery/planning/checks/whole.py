@@ -184,6 +184,20 @@ CHECKS: tuple[Callable[[facts.Server, Expectation], Checks], ...] = (
 )
 
 
+#: what an audit asks besides
+AUDITED: tuple[Callable[[facts.Server, Expectation], Checks], ...] = (
+    *CHECKS,
+    attachments.unmapped,
+)
+
+
+def audit(
+    server: facts.Server, expected: Expectation
+) -> tuple[results.Check, ...]:
+    """Everything that :func:`check` looks at, and leftovers as well."""
+    return tuple(c for look in AUDITED for c in look(server, expected))
+
+
 def check(
     server: facts.Server, expected: Expectation
 ) -> tuple[results.Check, ...]:

@@ -177,8 +177,9 @@ class SandboxDriver(fake.FakeDriverWithoutFakeNodes):
     def power_off(
         self, instance: Any, timeout: int = 0, retry_interval: int = 0
     ) -> None:
-        """Shut the guest down."""
-        self._set_state(instance, power_state.SHUTDOWN)
+        """Shut the guest down; one that is not there is off, as in libvirt."""
+        if instance.uuid in self.instances:
+            self._set_state(instance, power_state.SHUTDOWN)
 
     def pause(self, instance: Any) -> None:
         """Pause the guest."""

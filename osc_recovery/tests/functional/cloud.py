@@ -152,6 +152,15 @@ class Cloud:
         found: dict[str, Any] = answer.json()['services'][0]
         return found
 
+    def fail(self, host: str) -> None:
+        """Cut a host's power and wait until nova misses it."""
+        self.power_off(host)
+        apis.wait(
+            f'{host} to be down',
+            lambda: self.service(host)['state'] == 'down' or None,
+            UP_TIMEOUT,
+        )
+
     def come_back(self, host: str) -> None:
         """What an operator does with a repaired host, and its cleanup.
 
@@ -285,10 +294,10 @@ class Cloud:
                 self.wait_for_status(uuid, 'ACTIVE')
             uuids += booted
         for uuid, volume in zip(uuids, volumes, strict=True):
-            self._wait_for_volume(volume, 'available')
+            self.wait_for_volume(volume, 'available')
             self.attach_volume(uuid, volume)
         for volume in volumes:
-            self._wait_for_volume(volume, 'in-use')
+            self.wait_for_volume(volume, 'in-use')
         return uuids
 
     def boot(self, name: str, host: str) -> str:
@@ -326,7 +335,7 @@ class Cloud:
             json={'volumeAttachment': {'volumeId': volume}},
         )
 
-    def _wait_for_volume(self, volume: str, status: str) -> None:
+    def wait_for_volume(self, volume: str, status: str) -> None:
         apis.wait(
             f'volume {volume} to be {status}',
             lambda: self.volume(volume)['status'] == status or None,
@@ -342,6 +351,13 @@ class Cloud:
         """What ``openstack server set --state`` does."""
         self.api.compute.post(
             f'/servers/{uuid}/action', json={'os-resetState': {'state': state}}
+        )
+
+    def wait_until_idle(self, uuid: str) -> None:
+        """Wait until a server has no task."""
+        apis.wait(
+            f'server {uuid} to be idle',
+            lambda: self.server(uuid)['OS-EXT-STS:task_state'] is None or None,
         )
 
     def starts(self, uuid: str) -> int:

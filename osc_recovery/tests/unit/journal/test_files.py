@@ -16,6 +16,7 @@
 import os
 import pathlib
 import stat
+from unittest import mock
 
 from osc_recovery import exceptions
 from osc_recovery.journal import process
@@ -63,6 +64,15 @@ class FileTestCase(base.TestCase):
         self.assertEqual(0o600, _mode(self.path))
         # A directory that was there may be anybody's.
         self.assertEqual(0o755, _mode(self.path.parent))
+
+    def test_a_file_that_is_there_is_not_opened(self) -> None:
+        """Closing it would drop the locks of our own connections."""
+        first = self._journal()
+        first.upgrade()
+        with mock.patch.object(os, 'close', wraps=os.close) as close:
+            self._journal().upgrade()
+        close.assert_not_called()
+        self.assertEqual((), first.runs())
 
     def test_cannot_be_used(self) -> None:
         self.path.parent.parent.mkdir(parents=True)

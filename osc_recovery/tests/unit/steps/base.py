@@ -36,6 +36,10 @@ class StepTestCase(base.TestCase):
         for name, fake in (
             ('attach.mappings', storage.Mappings()),
             ('move.moves', storage.Moves()),
+            ('reattach.mappings', storage.Mappings()),
+            ('detach.mappings', storage.Mappings()),
+            ('row.repairs', storage.Repairs()),
+            ('state.repairs', storage.Repairs()),
         ):
             self.useFixture(
                 fixtures.MonkeyPatch(f'osc_recovery.steps.{name}', fake)

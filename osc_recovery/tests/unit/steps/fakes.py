@@ -142,6 +142,21 @@ class Compute:
         self._world.changed('start')
         return request
 
+    def stop(self, uuid: str) -> str:
+        self._world.change('stop')
+        cell = self._world.cell
+        if cell.instance['vm_state'] not in ('active', 'error'):
+            raise errors.Refused('conflict', 'compute-refused', 409)
+        request = f'req-stop-{len(cell.actions)}'
+        cell.actions.append((request, 'stop'))
+        self._world.changed('stop')
+        return request
+
+    def reset_state(self, uuid: str, state: str) -> None:
+        self._world.change('reset_state')
+        self._world.cell.instance.update(vm_state=state, task_state=None)
+        self._world.changed('reset_state')
+
     def services(self) -> list[dict[str, Any]]:
         return copy.deepcopy(self.found)
 

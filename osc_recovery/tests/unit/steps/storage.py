@@ -202,6 +202,9 @@ class Mappings:
             'deleted': cell.mapping['deleted'],
         }
 
+    def named(self, cell: Cell, attachment: str) -> bool:
+        return bool(cell.mapping['attachment_id'] == attachment)
+
     def repoint_mapping(
         self, cell: Cell, mapping: int, old: str, new: str
     ) -> None:
@@ -271,6 +274,75 @@ class Moves:
             cell.tombstones.remove(tombstone)
             cell.instance.update(before['instance'])
         cell._world.changed('move_back')
+
+
+class Repairs:
+    """osc_recovery.db.repairs upon a :class:`Cell`."""
+
+    def before_image(
+        self, cell: Cell, uuid: str, params: dict[str, Any]
+    ) -> dict[str, Any]:
+        self._compare(cell, params)
+        return {'instance': dict(cell.instance)}
+
+    def change(
+        self,
+        cell: Cell,
+        uuid: str,
+        params: dict[str, Any],
+        before: dict[str, Any],
+        tombstone: str,
+    ) -> None:
+        cell._world.change('change')
+        if not self._done(cell, params, tombstone):
+            self._compare(cell, params)
+            cell.instance.update(params['values'])
+            if params['tombstone']:
+                cell.tombstones.append(tombstone)
+        cell._world.changed('change')
+
+    def observe(
+        self,
+        cell: Cell,
+        uuid: str,
+        params: dict[str, Any],
+        before: dict[str, Any],
+        tombstone: str,
+    ) -> steps.Observation:
+        if self._done(cell, params, tombstone):
+            return steps.Observation.DONE
+        if cell.instance == before['instance']:
+            return steps.Observation.SAFE
+        return steps.Observation.ASK
+
+    def change_back(
+        self,
+        cell: Cell,
+        uuid: str,
+        params: dict[str, Any],
+        before: dict[str, Any],
+        tombstone: str,
+    ) -> None:
+        cell._world.change('change_back')
+        if self._done(cell, params, tombstone):
+            cell.instance.update(before['instance'])
+            if tombstone in cell.tombstones:
+                cell.tombstones.remove(tombstone)
+        cell._world.changed('change_back')
+
+    def _compare(self, cell: Cell, params: dict[str, Any]) -> None:
+        for name, value in params['expected'].items():
+            if cell.instance[name] != value:
+                raise exceptions.RowMismatch('instance')
+
+    def _done(
+        self, cell: Cell, params: dict[str, Any], tombstone: str
+    ) -> bool:
+        wanted = {**params['expected'], **params['values']}
+        there = all(cell.instance[k] == v for k, v in wanted.items())
+        return there and (
+            not params['tombstone'] or tombstone in cell.tombstones
+        )
 
 
 def connector(host: str, mountpoint: str | None = None) -> dict[str, Any]:
