@@ -65,18 +65,7 @@ class Relocation:
         Raises FactsChanged when the frame differs: the fence, the host,
         a target, the cell or the schema.
         """
-        again = self._planned(plan.host, choice.of_plan(plan))
-        if again.blocked or again.fingerprint != plan.fingerprint:
-            raise exceptions.FactsChanged(
-                f'{_difference(plan, again)} since the plan was made: '
-                'nothing was changed. Make a new plan.'
-            )
-        now = {server.uuid: server for server in again.servers}
-        return {
-            old.uuid: reason
-            for old in plan.runnable
-            if (reason := _server_difference(old, now.get(old.uuid)))
-        }
+        return compared(plan, self._planned(plan.host, choice.of_plan(plan)))
 
     def begin(self, plan: plans.Plan, run: runs.RunRecord) -> None:
         """Nothing to record before the first step."""
@@ -100,12 +89,30 @@ class Relocation:
             read_at=clock.now(),
         )
         wish = dataclasses.replace(
-            wish, servers=_chosen(wish.servers, read.servers, host)
+            wish, servers=chosen(wish.servers, read.servers, host)
         )
         return planning.plan(read, wish, clock.now())
 
 
-def _chosen(
+def compared(plan: plans.Plan, again: plans.Plan) -> dict[str, str]:
+    """The servers of a plan that another one sees differently, and why.
+
+    Raises FactsChanged when the frame differs.
+    """
+    if again.blocked or again.fingerprint != plan.fingerprint:
+        raise exceptions.FactsChanged(
+            f'{_difference(plan, again)} since the plan was made: '
+            'nothing was changed. Make a new plan.'
+        )
+    now = {server.uuid: server for server in again.servers}
+    return {
+        old.uuid: reason
+        for old in plan.runnable
+        if (reason := _server_difference(old, now.get(old.uuid)))
+    }
+
+
+def chosen(
     wanted: tuple[str, ...], there: tuple[facts.Server, ...], host: str
 ) -> tuple[str, ...]:
     """The uuids of the servers that were named.

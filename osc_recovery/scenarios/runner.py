@@ -31,6 +31,7 @@ from osc_recovery.model import runs
 from osc_recovery.model import steps
 from osc_recovery.reports import run as report
 from osc_recovery.scenarios import environment
+from osc_recovery.scenarios import evacuate
 from osc_recovery.scenarios import fence
 from osc_recovery.scenarios import relocate
 from osc_recovery.scenarios import verify
@@ -41,6 +42,7 @@ from osc_recovery.steps import registry
 Listener = Callable[[events.Event], None]
 
 _SCENARIOS: dict[str, Any] = {
+    evacuate.SCENARIO: evacuate.Evacuation,
     fence.SCENARIO: fence.Fencing,
     relocate.SCENARIO: relocate.Relocation,
 }
@@ -166,14 +168,17 @@ class Runner:
             ),
         )
         known[verify.VerifyStep.kind] = verify.VerifyStep(env)
+        known |= {step.kind: step for step in evacuate.made_steps(env)}
         return engine.Engine(
             env.journal,
             known,
             limits.Limits(
                 concurrency=plan.parameters.get('concurrency')
                 or settings.concurrency,
-                per_target=settings.per_target,
+                per_target=plan.parameters.get('per_target')
+                or settings.per_target,
                 pause_after=settings.pause_after,
+                stagger=plan.parameters.get('stagger') or 0.0,
             ),
             listener,
             stop,
