@@ -29,6 +29,7 @@ class _Board:
     lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
     at: float = float('-inf')
     followed: set[str] = dataclasses.field(default_factory=set)
+    read: set[str] = dataclasses.field(default_factory=set)
     seen: dict[str, evacuating.Seen] = dataclasses.field(default_factory=dict)
 
 
@@ -74,7 +75,6 @@ class Follower:
         board = self._boards[cell]
         with board.lock:
             board.followed.discard(uuid)
-            board.seen.pop(uuid, None)
 
     def look(
         self, cell: str, uuid: str, *, after: float = float('-inf')
@@ -87,10 +87,10 @@ class Follower:
         with board.lock:
             now = self._clock()
             old = now - board.at >= self._interval or board.at <= after
-            if old or uuid not in board.followed:
+            if old or uuid not in board.read:
                 wanted = {*board.followed, uuid}
                 board.seen = evacuating.seen(self._cells[cell], wanted)
-                board.at = now
+                board.read, board.at = wanted, now
             return board.seen.get(uuid)
 
     def silence(self, cell: str, host: str) -> float:
