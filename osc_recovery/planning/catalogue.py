@@ -48,7 +48,6 @@ FRAME: Mapping[str, findings.Severity] = types.MappingProxyType(
 SERVER: Mapping[str, findings.Severity] = types.MappingProxyType(
     {
         'accelerators': _BLOCKER,
-        'affinity-group': _BLOCKER,
         'allocation-elsewhere': _BLOCKER,
         'allocation-missing': _BLOCKER,
         'backend-down': _BLOCKER,
@@ -61,15 +60,12 @@ SERVER: Mapping[str, findings.Severity] = types.MappingProxyType(
         'deleting': _BLOCKER,
         'encrypted-volume': _CONSENT,
         'ephemeral-encryption': _BLOCKER,
-        'error-guest-starts': _CONSENT,
         'error-state': _NOTE,
         'facts-unknown': _BLOCKER,
         'hidden': _BLOCKER,
         'huge-pages': _BLOCKER,
         'local-disk': _BLOCKER,
-        'local-disk-emptied': _CONSENT,
         'locked': _NOTE,
-        'migration-accepted': _BLOCKER,
         'migration-context': _BLOCKER,
         'migration-in-flight': _BLOCKER,
         'multi-provider-allocation': _BLOCKER,
@@ -84,9 +80,7 @@ SERVER: Mapping[str, findings.Severity] = types.MappingProxyType(
         'port-elsewhere': _BLOCKER,
         'port-resource-request': _BLOCKER,
         'port-vnic-type': _BLOCKER,
-        'power-off-unsupported': _BLOCKER,
         'rebuilding': _BLOCKER,
-        'rebuilt-from-image': _CONSENT,
         'rescued': _BLOCKER,
         'resized': _BLOCKER,
         'shares': _BLOCKER,
@@ -94,7 +88,6 @@ SERVER: Mapping[str, findings.Severity] = types.MappingProxyType(
         'shelved-offloaded': _BLOCKER,
         'soft-deleted': _BLOCKER,
         'stale-evacuation': _NOTE,
-        'stopped-guest-boots': _CONSENT,
         'storage-stated': _NOTE,
         'storage-unproven': _BLOCKER,
         'suspended': _CONSENT,
@@ -102,7 +95,6 @@ SERVER: Mapping[str, findings.Severity] = types.MappingProxyType(
         'task-pending': _CONSENT,
         'uefi': _CONSENT,
         'vgpu': _BLOCKER,
-        'vm-state-refused': _BLOCKER,
         'volume-migrating': _BLOCKER,
         'volume-state': _BLOCKER,
         'vtpm': _BLOCKER,
@@ -120,7 +112,6 @@ TARGET: Mapping[str, findings.Severity] = types.MappingProxyType(
         'target-disabled': _BLOCKER,
         'target-down': _BLOCKER,
         'target-forced-down': _BLOCKER,
-        'target-evacuated': _BLOCKER,
         'target-hypervisor': _BLOCKER,
         'target-is-source': _BLOCKER,
         'target-network': _BLOCKER,
@@ -135,8 +126,23 @@ TARGET: Mapping[str, findings.Severity] = types.MappingProxyType(
     }
 )
 
+#: about a server that nova is to evacuate, besides those above
+EVACUATION: Mapping[str, findings.Severity] = types.MappingProxyType(
+    {
+        'affinity-group': _BLOCKER,
+        'error-guest-starts': _CONSENT,
+        'local-disk-emptied': _CONSENT,
+        'migration-accepted': _BLOCKER,
+        'power-off-unsupported': _BLOCKER,
+        'rebuilt-from-image': _CONSENT,
+        'stopped-guest-boots': _CONSENT,
+        'target-evacuated': _BLOCKER,
+        'vm-state-refused': _BLOCKER,
+    }
+)
+
 CODES: Mapping[str, findings.Severity] = types.MappingProxyType(
-    {**FRAME, **SERVER, **TARGET}
+    {**FRAME, **SERVER, **TARGET, **EVACUATION}
 )
 
 

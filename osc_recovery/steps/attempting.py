@@ -158,8 +158,11 @@ class Evacuation:
             if follower.silence(cell, attempt.target) > pace.down_after:
                 self._target_died(attempt, attempt.target)
                 return
-        elif self._elapsed() > pace.lost_after:
-            if follower.conductors_silence() < pace.down_after:
+        elif verdict is Verdict.ACCEPTED:
+            # looked at from the beginning: silence is counted from then
+            silence = follower.conductors_silence()
+            patience = max(pace.lost_after, pace.down_after)
+            if self._elapsed() > patience and silence < pace.down_after:
                 self._lost(attempt)
                 return
         if self._elapsed() > pace.timeout:
@@ -301,6 +304,9 @@ class Evacuation:
             )
         except errors.CloudUnavailable as exc:
             # Sent, or not: what is found in the database decides.
+            self._retries -= 1
+            if self._retries < 0:
+                raise
             self._tell(f'{exc}')
         except errors.Refused as exc:
             self._refused(exc)
