@@ -149,9 +149,7 @@ class Compute:
         highest = found.max_microversion if found else None
         return (int(highest[0]), int(highest[1])) if highest else (2, 1)
 
-    def evacuate(
-        self, uuid: str, host: str | None, microversion: str
-    ) -> str:
+    def evacuate(self, uuid: str, host: str | None, microversion: str) -> str:
         """Evacuate a server and return the request's id.
 
         Without a host nova's scheduler chooses one; with a host it has to

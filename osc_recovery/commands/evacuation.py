@@ -104,9 +104,7 @@ class EvacuateHost(writing.Write):
 def positive(text: str) -> int:
     """A number of servers; raises ArgumentTypeError."""
     if not text.isdigit() or not 1 <= int(text) <= 128:
-        raise argparse.ArgumentTypeError(
-            f'{text} is no number from 1 to 128'
-        )
+        raise argparse.ArgumentTypeError(f'{text} is no number from 1 to 128')
     return int(text)
 
 

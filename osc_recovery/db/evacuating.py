@@ -84,9 +84,7 @@ def seen(cell: nova_cell.NovaCell, uuids: Collection[str]) -> dict[str, Seen]:
         # the rows of evacuations last: they end after the server's own
         servers = list(chunks.rows(connection, query, table.c.uuid, uuids))
         attempts: dict[str, list[Attempt]] = {}
-        for row in chunks.rows(
-            connection, moves, rows.c.instance_uuid, uuids
-        ):
+        for row in chunks.rows(connection, moves, rows.c.instance_uuid, uuids):
             attempts.setdefault(row['instance_uuid'], []).append(
                 Attempt(
                     id=row['id'],

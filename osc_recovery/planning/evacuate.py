@@ -169,8 +169,10 @@ def explanation(cloud: facts.CloudFacts, uuid: str) -> str:
     for host, found in spread.refusals(server).items():
         lacking = found or spread.room.lacking(host, targets.needs(server))
         if lacking:
-            parts.append(f'{host}: {", ".join(f.code for f in lacking)} '
-                         f'({lacking[0].fact.rstrip(".")})')
+            parts.append(
+                f'{host}: {", ".join(f.code for f in lacking)} '
+                f'({lacking[0].fact.rstrip(".")})'
+            )
         elif host not in offered:
             parts.append(f'{host}: placement does not offer it')
         else:
@@ -291,9 +293,7 @@ class _Maker:
         return f'{major}.{minor}'
 
     def _verify(self, server: facts.Server, running: bool) -> steps.StepSpec:
-        wanted = expected.evacuated(
-            server, self.cloud.source, running=running
-        )
+        wanted = expected.evacuated(server, self.cloud.source, running=running)
         return steps.StepSpec(
             'verify-evacuation',
             {

@@ -31,13 +31,9 @@ def priority(server: facts.Server, key: str) -> int:
         return 0
 
 
-def ordered(
-    servers: Iterable[facts.Server], key: str
-) -> list[facts.Server]:
+def ordered(servers: Iterable[facts.Server], key: str) -> list[facts.Server]:
     """By priority, the highest first, then by name and uuid."""
-    return sorted(
-        servers, key=lambda s: (-priority(s, key), s.name, s.uuid)
-    )
+    return sorted(servers, key=lambda s: (-priority(s, key), s.name, s.uuid))
 
 
 def serial(server: facts.Server) -> str:

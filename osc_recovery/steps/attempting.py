@@ -83,9 +83,7 @@ class Tools:
 class Evacuation:
     """The evacuation of one server, from whatever point on."""
 
-    def __init__(
-        self, tools: Tools, task: steps.Task, intent: Intent
-    ) -> None:
+    def __init__(self, tools: Tools, task: steps.Task, intent: Intent) -> None:
         self._tools = tools
         self._task = task
         self._intent = intent
@@ -100,9 +98,7 @@ class Evacuation:
         """Come to an end; raises StepFailed or Interrupted."""
         while True:
             seen = self._look()
-            verdict = verdicts.judge(
-                seen, self._source, self._intent['over']
-            )
+            verdict = verdicts.judge(seen, self._source, self._intent['over'])
             if seen is None:
                 raise exceptions.StepFailed(
                     f'server {self._task.name} is gone: it was deleted',
@@ -113,7 +109,7 @@ class Evacuation:
             if verdict is Verdict.NONE:
                 self._submit(seen)
             elif verdict in _CAUSES:
-                self._failed(verdict, self._attempt(seen))
+                self._failed(verdict, seen)
             else:
                 self._tell(self._progress(verdict, seen))
                 self._look_after(verdict, self._attempt(seen))
@@ -140,7 +136,11 @@ class Evacuation:
 
     def _attempt(self, seen: evacuating.Seen) -> evacuating.Attempt:
         found = verdicts.newest(seen, self._source, self._intent['over'])
-        assert found is not None
+        if found is None:
+            raise exceptions.StepFailed(
+                f'server {self._task.name} has no evacuation of this run',
+                cause='changed-since-plan',
+            )
         return found
 
     def _progress(self, verdict: Verdict, seen: evacuating.Seen) -> str:
@@ -177,16 +177,21 @@ class Evacuation:
 
     # failures
 
-    def _failed(
-        self, verdict: Verdict, attempt: evacuating.Attempt
-    ) -> None:
-        """Try again where nothing was begun; raise StepFailed elsewhere."""
+    def _failed(self, verdict: Verdict, seen: evacuating.Seen) -> None:
+        """Try again where a host gave up before it began anything.
+
+        Else StepFailed is raised.  When nothing was begun the server gets
+        its state back: in ``error`` nova would start it whatever it was.
+        """
+        attempt = self._attempt(seen)
         cell = self._tools.cells[self._task.params['cell']]
         why = evacuating.fault(cell, self._task.subject) or verdict.value
         if verdict is Verdict.REFUSED and self._retries > 0:
             self._again(attempt, f'{verdict.value}: {why}', attempt.target)
             return
         self._forget(attempt)
+        if verdict is not Verdict.FAILED:
+            self._tidy(seen)
         where = f' on {attempt.target}' if attempt.target else ''
         text = f'server {self._task.name} was not evacuated{where}: {why}'
         if verdict is Verdict.NO_HOST:
@@ -204,9 +209,7 @@ class Evacuation:
         except exceptions.RecoveryError as exc:
             return f'Why could not be looked at: {exc}'
 
-    def _target_died(
-        self, attempt: evacuating.Attempt, target: str
-    ) -> None:
+    def _target_died(self, attempt: evacuating.Attempt, target: str) -> None:
         """Nobody finishes it, and nobody knows whether the guest runs.
 
         nova-compute on another host would start a second guest on the
@@ -251,9 +254,7 @@ class Evacuation:
         allocation = self._tools.clouds.placement.allocation(
             self._task.subject
         )
-        extra = set(allocation.providers) - set(
-            self._task.params['providers']
-        )
+        extra = set(allocation.providers) - set(self._task.params['providers'])
         return [
             node.host for node in cell.compute_nodes() if node.uuid in extra
         ]
@@ -373,9 +374,7 @@ class Evacuation:
         held = placement.allocation(self._task.subject)
         kept = {p: r for p, r in held.providers.items() if p in wanted}
         if kept and kept != held.providers:
-            placement.put_allocation(
-                dataclasses.replace(held, providers=kept)
-            )
+            placement.put_allocation(dataclasses.replace(held, providers=kept))
 
     # the rest
 

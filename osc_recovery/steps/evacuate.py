@@ -35,9 +35,11 @@ _DEFAULTS = attempting.Pace()
 
 
 class Evacuate(base.ForwardOnly):
-    """Params: cell, source, target (None: nova's scheduler chooses),
-    others (targets for a retry), vm_state, task_state, microversion,
-    providers (those of the allocation before).
+    """An evacuation that is waited for.
+
+    Params: cell, source, target (None: nova's scheduler chooses), others
+    (targets for a retry), vm_state, task_state, microversion, providers
+    (those of the allocation before).
 
     Nothing is undone: what nova has begun it finishes, or fails, itself.
     No lock is taken: nova does not look at it here, and an admin's lock
@@ -110,9 +112,7 @@ class Evacuate(base.ForwardOnly):
         follower = self._tools.follower
         follower.follow(cell, task.subject)
         try:
-            return attempting.Evacuation(
-                self._tools, task, dict(intent)
-            ).run()
+            return attempting.Evacuation(self._tools, task, dict(intent)).run()
         finally:
             follower.leave(cell, task.subject)
 

@@ -93,8 +93,7 @@ def stopped_guest_boots(server: facts.Server, means: Means) -> Findings:
     was = 'was stopped' if server.vm_state == 'stopped' else 'is to stay off'
     yield catalogue.finding(
         'stopped-guest-boots',
-        f'it {was}: nova starts the guest on the target and then cuts it '
-        'off',
+        f'it {was}: nova starts the guest on the target and then cuts it off',
         'If it may boot: --accept stopped-guest-boots. If not, move it '
         'through the database, which starts nothing: openstack recovery '
         f'host relocate {server.host} --server {server.uuid} --power off',
@@ -120,7 +119,9 @@ def error_guest_starts(server: facts.Server, means: Means) -> Findings:
 
 def power_off_unsupported(server: facts.Server, means: Means) -> Findings:
     """Only 2.95 stops what ran."""
-    if server.vm_state == 'active' and not (means.keep_power or means.can_stop):
+    if server.vm_state == 'active' and not (
+        means.keep_power or means.can_stop
+    ):
         major, minor = means.version
         yield catalogue.finding(
             'power-off-unsupported',
@@ -285,9 +286,7 @@ _BY_MEANS: tuple[Callable[[facts.Server, Means], Findings], ...] = (
     error_guest_starts,
     power_off_unsupported,
 )
-_IN_CLOUD: tuple[
-    Callable[[facts.Server, facts.CloudFacts], Findings], ...
-] = (
+_IN_CLOUD: tuple[Callable[[facts.Server, facts.CloudFacts], Findings], ...] = (
     holdings.facts_unknown,
     holdings.allocation_missing,
     holdings.allocation_elsewhere,

@@ -50,9 +50,7 @@ class EvacuationTestCase(base.TestCase):
         cell = self.cloud.cell()
         return evacuating.seen(cell, [uuid])[uuid].attempts
 
-    def since(
-        self, before: facts.Server
-    ) -> list[tuple[str, str | None]]:
+    def since(self, before: facts.Server) -> list[tuple[str, str | None]]:
         """Status and target of the evacuations that came afterwards."""
         known = {row.id for row in before.migrations}
         return [

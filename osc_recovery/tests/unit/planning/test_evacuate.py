@@ -40,9 +40,7 @@ def wish(choice: choices.Choice | None = None, **more: Any) -> evacuate.Wish:
 def planned(case: cases.Case, *accept: str) -> plans.Plan:
     """The plan of a case."""
     choice = dataclasses.replace(case.choice, accept=frozenset(accept))
-    return evacuate.plan(
-        case.cloud, wish(choice, version=case.version), 'now'
-    )
+    return evacuate.plan(case.cloud, wish(choice, version=case.version), 'now')
 
 
 def every(plan: plans.Plan) -> list[findings.Finding]:
@@ -102,7 +100,7 @@ class TestFindings(base.TestCase):
     def test_what_nova_does_itself_is_left_to_it(self) -> None:
         for number, cloud in enumerate(cases.LEFT_TO_NOVA):
             plan = evacuate.plan(cloud, wish(making.TO_KVM2), 'now')
-            self.assertEqual([], every(plan), number)
+            self.assertEqual([], every(plan), f'{number}')
             self.assertTrue(plan.runnable, number)
 
 
@@ -126,9 +124,7 @@ class TestMicroversion(base.TestCase):
             plan = evacuate.plan(cloud, wish(choice, version=version), 'now')
             server = only(plan)
             self.assertFalse(server.blocked)
-            self.assertEqual(
-                wanted, server.steps[0].params['microversion']
-            )
+            self.assertEqual(wanted, server.steps[0].params['microversion'])
             self.assertEqual(runs, server.start)
             expected = server.steps[1].params['expected']
             state = 'active' if runs else 'stopped'
@@ -149,7 +145,9 @@ class TestTargets(base.TestCase):
 
     def test_the_scheduler_chooses(self) -> None:
         self.assertIsNone(self.target(making.one()))
-        self.assertIsNone(self.target(making.one('image-backed', migrations=())))
+        self.assertIsNone(
+            self.target(making.one('image-backed', migrations=()))
+        )
 
     def test_the_plan_chooses(self) -> None:
         image = making.one('image-backed', migrations=())
@@ -199,9 +197,7 @@ class TestTargets(base.TestCase):
             )
             for n in range(4)
         )
-        cloud = making.change(
-            builders.cloud(*servers), hosts={'kvm2': kvm2}
-        )
+        cloud = making.change(builders.cloud(*servers), hosts={'kvm2': kvm2})
         plan = evacuate.plan(cloud, wish(), 'now')
         self.assertEqual(2, len(plan.runnable))
         for server in plan.servers:

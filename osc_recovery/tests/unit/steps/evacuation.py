@@ -48,9 +48,7 @@ class Compute(fakes.Compute):
         self._nova = world
         self.sent: list[tuple[str | None, str]] = []
 
-    def evacuate(
-        self, uuid: str, host: str | None, microversion: str
-    ) -> str:
+    def evacuate(self, uuid: str, host: str | None, microversion: str) -> str:
         self._world.change('evacuate')
         self.sent.append((host, microversion))
         self._nova.cell.instance['task_state'] = 'rebuilding'

@@ -171,9 +171,7 @@ SHARED = (
         'port-vnic-type',
         making.ports(vnic_type='accelerator-direct'),
     ),
-    Case(
-        'building', 'building', making.one(vm_state='building', api=None)
-    ),
+    Case('building', 'building', making.one(vm_state='building', api=None)),
     Case('somebody else', 'other-recovery', moved('accepted', 'kvm1')),
     Case(
         'under way',
@@ -203,9 +201,13 @@ SHARED = (
         'group-policy',
         making.group('affinity', None, other='kvm3'),
     ),
-    Case('no room', 'target-too-small', making.target(
-        provider=builders.with_room(builders.host('kvm2'), VCPU=0).provider
-    )),
+    Case(
+        'no room',
+        'target-too-small',
+        making.target(
+            provider=builders.with_room(builders.host('kvm2'), VCPU=0).provider
+        ),
+    ),
 )
 #: what a relocation refuses and nova does itself
 LEFT_TO_NOVA = (
