@@ -68,7 +68,7 @@ class Evacuation:
             ),
             stagger=stagger,
         )
-        return self._planned(host, wish)
+        return self._planned(host, wish, targets)
 
     def changed(self, plan: plans.Plan) -> dict[str, str]:
         """The servers that are not as they were, with what differs.
@@ -79,9 +79,12 @@ class Evacuation:
             plan.parameters.get('concurrency'),
             plan.parameters.get('per_target'),
         )
-        return relocate.compared(
-            plan, self._planned(plan.host, planning.wish_of(plan, wish))
-        )
+        wish = planning.wish_of(plan, wish)
+        targets = wish.choice.targets
+        if all(server.target for server in plan.runnable):
+            # where nova chooses for one of them, all hosts have to be read
+            targets = tuple(sorted(set(wish.choice.placement.values())))
+        return relocate.compared(plan, self._planned(plan.host, wish, targets))
 
     def begin(self, plan: plans.Plan, run: runs.RunRecord) -> None:
         """Nothing to record before the first step."""
@@ -96,12 +99,14 @@ class Evacuation:
                 f'{run.host} <server>.'
             )
 
-    def _planned(self, host: str, wish: planning.Wish) -> plans.Plan:
+    def _planned(
+        self, host: str, wish: planning.Wish, targets: tuple[str, ...]
+    ) -> plans.Plan:
         choice = wish.choice
         read = cloud.gather(
             self._env.sources(),
             host,
-            targets=choice.targets or tuple(set(choice.placement.values())),
+            targets=targets,
             schema=self._env.schema(),
             read_at=clock.now(),
         )
