@@ -27,8 +27,8 @@ from osc_recovery.planning import evacuate as planning
 from osc_recovery.scenarios import environment
 from osc_recovery.scenarios import relocate
 from osc_recovery.scenarios import verify
-from osc_recovery.steps import attempting
 from osc_recovery.steps import evacuate as step
+from osc_recovery.steps import tools
 
 SCENARIO = planning.SCENARIO
 #: hosts that are looked at to say why none of them takes a server
@@ -140,7 +140,7 @@ def made_steps(env: environment.Environment) -> tuple[steps.Step, ...]:
             env.cells,
             env.clouds,
             _Surroundings(env),
-            attempting.Pace(
+            tools.Pace(
                 timeout=conf.evacuate.timeout,
                 lost_after=conf.evacuate.lost_after,
                 down_after=env.nova.service_down_time,

@@ -17,18 +17,15 @@ it was submitted, ``open`` whether a submission may still be under way
 (since ``at``), ``dead`` the targets that are not to be tried again.
 """
 
-from collections.abc import Callable, Mapping
 import dataclasses
 import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from osc_recovery.cloud import errors
-from osc_recovery.cloud import session
 from osc_recovery.db import evacuating
-from osc_recovery.db import nova_cell
 from osc_recovery import exceptions
 from osc_recovery.model import steps
-from osc_recovery.steps import following
+from osc_recovery.steps import tools as shared
 from osc_recovery.steps import verdicts
 
 Intent = dict[str, Any]
@@ -41,49 +38,12 @@ _CAUSES = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Pace:
-    """How long an evacuation may take, in seconds, and how often."""
-
-    #: for one attempt, from its submission on
-    timeout: float = 900.0
-    #: until one that no host has claimed counts as lost
-    lost_after: float = 120.0
-    #: until a service that does not report counts as down
-    down_after: float = 60.0
-    #: attempts after the first one, within one run
-    retries: int = 2
-    #: between two looks at the database
-    poll_interval: float = 1.0
-
-
-class Surroundings(Protocol):
-    """What a step has to know of the cloud around its server."""
-
-    def fenced(self, host: str) -> bool:
-        """Whether a host is proven dead: no guest runs there."""
-
-    def explain(self, uuid: str) -> str:
-        """Why no host can take the server: candidates, and their lacks."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Tools:
-    """What the evacuations of one run share."""
-
-    cells: Mapping[str, nova_cell.NovaCell]
-    clouds: session.Clouds
-    around: Surroundings
-    pace: Pace
-    follower: following.Follower
-    clock: following.Clock
-    sleep: Callable[[float], None] | None = None
-
-
 class Evacuation:
     """The evacuation of one server, from whatever point on."""
 
-    def __init__(self, tools: Tools, task: steps.Task, intent: Intent) -> None:
+    def __init__(
+        self, tools: shared.Tools, task: steps.Task, intent: Intent
+    ) -> None:
         self._tools = tools
         self._task = task
         self._intent = intent

@@ -29,9 +29,10 @@ from osc_recovery.model import steps
 from osc_recovery.steps import attempting
 from osc_recovery.steps import base
 from osc_recovery.steps import following
+from osc_recovery.steps import tools
 from osc_recovery.steps import verdicts
 
-_DEFAULTS = attempting.Pace()
+_DEFAULTS = tools.Pace()
 
 
 class Evacuate(base.ForwardOnly):
@@ -52,14 +53,14 @@ class Evacuate(base.ForwardOnly):
         self,
         cells: Mapping[str, nova_cell.NovaCell],
         clouds: session.Clouds,
-        around: attempting.Surroundings,
-        pace: attempting.Pace = _DEFAULTS,
+        around: tools.Surroundings,
+        pace: tools.Pace = _DEFAULTS,
         sleep: Callable[[float], None] | None = None,
         clock: following.Clock = time.monotonic,
     ) -> None:
         follower = following.Follower(cells, pace.poll_interval, clock)
         self._cells = cells
-        self._tools = attempting.Tools(
+        self._tools = tools.Tools(
             cells, clouds, around, pace, follower, clock, sleep
         )
 

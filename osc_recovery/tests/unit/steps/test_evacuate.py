@@ -20,9 +20,9 @@ from osc_recovery.cloud import errors
 from osc_recovery.db import evacuating
 from osc_recovery import exceptions
 from osc_recovery.model import steps
-from osc_recovery.steps import attempting
 from osc_recovery.steps import evacuate
 from osc_recovery.steps import following
+from osc_recovery.steps import tools
 from osc_recovery.steps import verdicts
 from osc_recovery.tests.unit import base as unit_base
 from osc_recovery.tests.unit.steps import base
@@ -40,7 +40,7 @@ def make(world: Any, **pace: Any) -> evacuate.Evacuate:
         world.cells,
         world,
         world,
-        attempting.Pace(**pace),
+        tools.Pace(**pace),
         world.sleep,
         world.now,
     )
