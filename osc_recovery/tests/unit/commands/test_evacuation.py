@@ -22,8 +22,8 @@ from osc_recovery.model import plans
 from osc_recovery.planning import evacuate
 from osc_recovery.scenarios import evacuate as scenario
 from osc_recovery.tests.unit import base
-from osc_recovery.tests.unit.planning import test_evacuate
 from osc_recovery.tests.unit.planning.cases import making
+from osc_recovery.tests.unit.planning import test_evacuate
 
 
 class EvacuateHostTestCase(base.TestCase):
