@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from osc_recovery.sandbox import controller
     from osc_recovery.scenarios import consistency
     from osc_recovery.scenarios import environment
+    from osc_recovery.scenarios import evacuate
     from osc_recovery.scenarios import fence
     from osc_recovery.scenarios import hosts
     from osc_recovery.scenarios import relocate
@@ -89,6 +90,12 @@ class RecoveryClient:
         from osc_recovery.scenarios import fence
 
         return fence.Fencing(self.environment())
+
+    def evacuation(self) -> 'evacuate.Evacuation':
+        """What host evacuate does."""
+        from osc_recovery.scenarios import evacuate
+
+        return evacuate.Evacuation(self.environment())
 
     def relocation(self) -> 'relocate.Relocation':
         """What host relocate does."""

@@ -153,6 +153,31 @@ class Compute:
         with self._translated(f'reset the state of server {uuid}'):
             self._nova.servers.reset_state(uuid, state)
 
+    def version(self) -> tuple[int, int]:
+        """The highest microversion that this nova speaks."""
+        with self._translated('tell its version'):
+            found = self._wire.get_endpoint_data()
+        highest = found.max_microversion if found else None
+        return (int(highest[0]), int(highest[1])) if highest else (2, 1)
+
+    def evacuate(self, uuid: str, host: str | None, microversion: str) -> str:
+        """Evacuate a server and return the request's id.
+
+        Without a host nova's scheduler chooses one; with a host it has to
+        agree (2.29 and later; ``force`` is never sent).  The microversion
+        decides whether the guest runs afterwards: up to 2.94 as before,
+        from 2.95 on it is stopped (nova/api/openstack/compute/evacuate.py).
+        """
+        body: Json = {'evacuate': {'host': host} if host else {}}
+        response = self._wire.call(
+            'POST',
+            f'/servers/{uuid}/action',
+            f'evacuate server {uuid}',
+            json=body,
+            microversion=microversion,
+        )
+        return str(response.headers.get('x-openstack-request-id', ''))
+
     def force_down(self, service: str, forced_down: bool) -> None:
         """Force a service (by uuid) down, or lift that."""
         verb = 'force down' if forced_down else 'un-force'

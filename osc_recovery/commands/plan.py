@@ -51,7 +51,7 @@ class ShowPlan(base.Lister):
                 list(self.recovery.plan_commands(plan)),
             )
         sys.stderr.write(self.recovery.describe_plan(plan, servers=False))
-        return writing.PLAN_COLUMNS, writing.plan_rows(plan)
+        return writing.plan_table(plan)
 
 
 class ApplyPlan(writing.Write):

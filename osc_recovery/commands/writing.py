@@ -74,7 +74,7 @@ class Write(base.Lister):
             self.recovery.save_plan(plan, parsed_args.save)
         if parsed_args.dry_run:
             self.exit_code = verdict(plan)
-            return PLAN_COLUMNS, plan_rows(plan)
+            return plan_table(plan)
         refuse(plan)
         asked = not parsed_args.yes
         confirm.ask(plan.host, self.sentence(plan), assume_yes=not asked)
@@ -138,6 +138,17 @@ def verdict(plan: plans.Plan) -> exceptions.ExitCode:
     if not plan.runnable:
         return exceptions.ExitCode.BLOCKED
     return exceptions.ExitCode.DONE
+
+
+def plan_table(plan: plans.Plan) -> Table:
+    """A plan with one row a server; with waves where there are any."""
+    rows = plan_rows(plan)
+    if not any(server.wave for server in plan.servers):
+        return PLAN_COLUMNS, rows
+    waves = [server.wave or '' for server in plan.servers]
+    return ('Wave', *PLAN_COLUMNS), [
+        (wave, *row) for wave, row in zip(waves, rows, strict=True)
+    ]
 
 
 def plan_rows(plan: plans.Plan) -> list[tuple[Any, ...]]:

@@ -37,6 +37,7 @@ cinder_group = cfg.OptGroup('cinder', title="Where cinder's configuration is")
 storage_group = cfg.OptGroup('storage', title='The storage of the hosts')
 fencing_group = cfg.OptGroup('fencing', title='Proving that a host is dead')
 journal_group = cfg.OptGroup('journal', title='The journal of all runs')
+evacuate_group = cfg.OptGroup('evacuate', title='Evacuations by nova')
 engine_group = cfg.OptGroup('engine', title='How fast, and when to give up')
 
 
@@ -172,6 +173,47 @@ engine_opts = [
     ),
 ]
 
+evacuate_opts = [
+    cfg.StrOpt(
+        'priority_key',
+        default='recovery_priority',
+        help=(
+            'Key of the metadata of servers whose number says who is '
+            'evacuated first: the highest number is. Servers without one '
+            'count as 0.'
+        ),
+    ),
+    cfg.IntOpt(
+        'timeout',
+        default=900,
+        min=1,
+        help=(
+            'Seconds that nova has for evacuating one server, from its '
+            'submission on.'
+        ),
+    ),
+    cfg.IntOpt(
+        'lost_after',
+        default=120,
+        min=1,
+        help=(
+            'Seconds after which an evacuation that no host works on, '
+            'although nova-conductor does report, counts as lost and is '
+            'submitted again.'
+        ),
+    ),
+    cfg.IntOpt(
+        'retries',
+        default=2,
+        min=0,
+        help=(
+            'Times that a server is submitted again in one run: when a '
+            'target gave it up before anything was begun, when a fenced '
+            'target died, or when nova lost it.'
+        ),
+    ),
+]
+
 GROUPS = (
     (nova_group, nova_opts),
     (cinder_group, cinder_opts),
@@ -179,6 +221,7 @@ GROUPS = (
     (fencing_group, fencing_opts),
     (journal_group, journal_opts),
     (engine_group, engine_opts),
+    (evacuate_group, evacuate_opts),
 )
 
 

@@ -220,6 +220,17 @@ instance_actions_events = sa.Table(
     sa.Column('deleted', sa.Integer),
 )
 
+#: why something failed last
+instance_faults = sa.Table(
+    'instance_faults',
+    CELL,
+    sa.Column('id', sa.Integer),
+    sa.Column('instance_uuid', sa.String(36)),
+    sa.Column('message', sa.String(255)),
+    sa.Column('deleted', sa.Integer),
+    info=OPTIONAL,
+)
+
 # nova's API database (nova/db/api/models.py); it has no deleted rows
 
 API = sa.MetaData()

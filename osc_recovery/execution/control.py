@@ -17,8 +17,9 @@ import threading
 
 from osc_recovery.execution import limits
 
-#: a server that changed since the plan is left out; that is no failure
-_NO_FAILURE = ('changed-since-plan',)
+#: a server that changed since the plan is left out, which is no failure;
+#: one that is too big for every host tells nothing about the next one
+_NO_FAILURE = ('changed-since-plan', 'no-valid-host')
 
 
 class Halted(Exception):

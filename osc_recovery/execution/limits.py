@@ -21,9 +21,11 @@ class Limits:
     """The limits of a run, as counts of servers.
 
     ``pause_after`` is how many servers may fail in a row for one cause
-    before no further server is begun; 0 never pauses.
+    before no further server is begun; 0 never pauses.  ``stagger`` is the
+    time in seconds between the beginnings of two servers.
     """
 
     concurrency: int = 8
     per_target: int = 4
     pause_after: int = 3
+    stagger: float = 0.0

@@ -16,6 +16,7 @@
 import collections
 from collections.abc import Callable, Iterable
 from concurrent import futures
+import time
 
 from osc_recovery.execution import control as controls
 from osc_recovery.execution import limits
@@ -35,28 +36,60 @@ class Queue:
         self._bounds = bounds
         self._under_way = 0
         self._targets: collections.Counter[str] = collections.Counter()
+        self._serials: set[str] = set()
 
     def take(self) -> plans.ServerPlan | None:
         """The next server that may begin now, None if there is none."""
         if self._under_way >= self._bounds.concurrency:
             return None
         for server in self._waiting:
-            if self._has_room(server.target):
+            if self._has_room(server.target) and self._is_alone(server):
                 self._waiting.remove(server)
+                self._serials.add(server.serial)
                 self._under_way += 1
                 self._targets[server.target or ''] += 1
                 return server
         return None
 
+    @property
+    def empty(self) -> bool:
+        """Whether no server waits."""
+        return not self._waiting
+
     def give_back(self, server: plans.ServerPlan) -> None:
         """A server that was taken has ended."""
         self._under_way -= 1
         self._targets[server.target or ''] -= 1
+        self._serials.discard(server.serial)
+
+    def _is_alone(self, server: plans.ServerPlan) -> bool:
+        return not server.serial or server.serial not in self._serials
 
     def _has_room(self, target: str | None) -> bool:
         if target is None:
             return True
         return self._targets[target] < self._bounds.per_target
+
+
+class _Pacing:
+    """The time between the beginnings of two servers, in seconds."""
+
+    def __init__(self, stagger: float) -> None:
+        self._stagger = stagger
+        self._next = float('-inf')
+
+    def begun(self) -> None:
+        """A server begins now."""
+        self._next = time.monotonic() + self._stagger
+
+    def is_time(self) -> bool:
+        """Whether the next one may begin."""
+        return time.monotonic() >= self._next
+
+    def wait(self, most: float) -> float:
+        """Seconds until then, ``most`` at most."""
+        left = self._next - time.monotonic()
+        return min(most, left) if left > 0 else most
 
 
 def dispatch(
@@ -72,19 +105,25 @@ def dispatch(
     once, as soon as it is seen that nothing new begins.
     """
     queue = Queue(servers, bounds)
+    pacing = _Pacing(bounds.stagger)
     running: dict[futures.Future[None], plans.ServerPlan] = {}
     told = False
     with futures.ThreadPoolExecutor(bounds.concurrency) as pool:
         try:
             while True:
-                while control.may_begin and (server := queue.take()):
+                while (
+                    control.may_begin
+                    and pacing.is_time()
+                    and (server := queue.take())
+                ):
+                    pacing.begun()
                     running[pool.submit(work, server)] = server
                 if control.stopping and not told:
                     told = True
                     on_stop()
-                if not running:
+                if not running and (not control.may_begin or queue.empty):
                     return
-                _collect(running, queue, control)
+                _collect(running, queue, control, pacing.wait(_LOOK))
         except BaseException:
             control.stop.set()
             raise
@@ -94,9 +133,13 @@ def _collect(
     running: dict[futures.Future[None], plans.ServerPlan],
     queue: Queue,
     control: controls.Control,
+    seconds: float,
 ) -> None:
+    if not running:
+        control.stop.wait(seconds)
+        return
     first = futures.FIRST_COMPLETED
-    done, _ = futures.wait(running, timeout=_LOOK, return_when=first)
+    done, _ = futures.wait(running, timeout=seconds, return_when=first)
     for future in done:
         queue.give_back(running.pop(future))
         error = future.exception()

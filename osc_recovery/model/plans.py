@@ -24,7 +24,10 @@ class ServerPlan:
     """What happens to one server.
 
     ``fingerprint`` covers the facts of this server that the plan rests
-    on; ``facts`` is what a person wants to see of them.
+    on; ``facts`` is what a person wants to see of them.  Servers with the
+    same ``serial`` (not empty) are never worked on at the same time;
+    ``wave`` is when its turn is expected to come, from 1 on, 0 where that
+    does not matter.
     """
 
     uuid: str
@@ -36,6 +39,8 @@ class ServerPlan:
     findings: tuple[findings.Finding, ...]
     fingerprint: str
     facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    serial: str = ''
+    wave: int = 0
 
     @property
     def blocked(self) -> bool:

@@ -166,8 +166,23 @@ CONSISTENCY: Mapping[str, findings.Severity] = types.MappingProxyType(
     }
 )
 
+#: about a server that nova is to evacuate, besides those above
+EVACUATION: Mapping[str, findings.Severity] = types.MappingProxyType(
+    {
+        'affinity-group': _BLOCKER,
+        'error-guest-starts': _CONSENT,
+        'local-disk-emptied': _CONSENT,
+        'migration-accepted': _BLOCKER,
+        'power-off-unsupported': _BLOCKER,
+        'rebuilt-from-image': _CONSENT,
+        'stopped-guest-boots': _CONSENT,
+        'target-evacuated': _BLOCKER,
+        'vm-state-refused': _BLOCKER,
+    }
+)
+
 CODES: Mapping[str, findings.Severity] = types.MappingProxyType(
-    {**FRAME, **SERVER, **TARGET, **CONSISTENCY}
+    {**FRAME, **SERVER, **TARGET, **CONSISTENCY, **EVACUATION}
 )
 
 

@@ -121,6 +121,22 @@ def _verify(uuid: str, params: Params) -> Lines:
         yield f'neutron GET /v2.0/ports/{port}/bindings'
 
 
+def _evacuate(uuid: str, params: Params) -> Lines:
+    yield statements.evacuations(uuid)
+    yield statements.actions(uuid)
+    target = params['target']
+    body = {'evacuate': {'host': target} if target else {}}
+    yield (
+        f'nova POST /servers/{uuid}/action {text.json(body)} (microversion '
+        f'{params["microversion"]})'
+    )
+    yield f'{statements.evacuations(uuid)} (until it has ended)'
+
+
+def _verify_evacuation(uuid: str, params: Params) -> Lines:
+    yield from _verify(uuid, params['expected'])
+
+
 def _fence_down(host: str, params: Params) -> Lines:
     yield 'nova GET /os-services?binary=nova-compute'
     body = text.json({'forced_down': True})
@@ -144,6 +160,8 @@ _WORDING: dict[str, Callable[[str, Params], Lines]] = {
     'start': _start,
     'verify': _verify,
     'unlock': _unlock,
+    'evacuate': _evacuate,
+    'verify-evacuation': _verify_evacuation,
     'fence-down': _fence_down,
     'fence-disable': _fence_disable,
     **mending_commands.WORDING,

@@ -40,12 +40,12 @@ def plan(
     ``created_at`` is ISO 8601 in UTC: planning has no clock.  Servers are
     ordered by name, then uuid; the same facts give the same plan.
     """
-    wanted = _wanted(cloud, choice)
+    chosen = wanted(cloud, choice)
     found = {
         server.uuid: accept(server_checks.check(server, cloud), choice)
-        for server in wanted
+        for server in chosen
     }
-    moving = [s for s in wanted if not _blocked(found[s.uuid])]
+    moving = [s for s in chosen if not is_blocked(found[s.uuid])]
     spread = targets.Spread(cloud, choice)
     placed = spread.place(moving)
     servers = tuple(
@@ -56,23 +56,23 @@ def plan(
             found[server.uuid],
             placed.get(server.uuid) or _unmoved(spread, server),
         )
-        for server in wanted
+        for server in chosen
     )
-    used = _targets(choice, servers)
-    basis = fingerprint.frame(cloud, used)
+    used = targets_of(choice, servers)
+    around = fingerprint.frame(cloud, used)
     return plans.Plan(
         scenario=SCENARIO,
         host=cloud.source.name,
         cell=cloud.source.cell.uuid,
         created_at=created_at,
         parameters=choice.parameters(),
-        frame=basis,
-        fingerprint=fingerprint.digest(basis),
+        frame=around,
+        fingerprint=fingerprint.digest(around),
         findings=accept(
-            (*frame_checks.check(cloud), *_left_out(spread, choice)), choice
+            (*frame_checks.check(cloud), *left_out(spread, choice)), choice
         ),
         servers=servers,
-        capacity=_capacity(spread, used),
+        capacity=capacity(spread, used),
     )
 
 
@@ -87,9 +87,10 @@ def accept(found: Found, choice: choices.Choice) -> Found:
     )
 
 
-def _wanted(
+def wanted(
     cloud: facts.CloudFacts, choice: choices.Choice
 ) -> list[facts.Server]:
+    """The servers that were named, or all, by name."""
     named = set(choice.servers)
     return sorted(
         (s for s in cloud.servers if not named or s.uuid in named),
@@ -97,7 +98,8 @@ def _wanted(
     )
 
 
-def _blocked(found: Iterable[findings.Finding]) -> bool:
+def is_blocked(found: Iterable[findings.Finding]) -> bool:
+    """Whether any of the findings keeps a server out."""
     return any(finding.blocks for finding in found)
 
 
@@ -123,7 +125,7 @@ def _server_plan(
             staged=cloud.stage_bindings,
             start=start,
         ).specs()
-    basis = _basis(server, found)
+    rests = basis(server, found)
     return plans.ServerPlan(
         uuid=server.uuid,
         name=server.name,
@@ -132,12 +134,12 @@ def _server_plan(
         start=start,
         steps=specs,
         findings=found,
-        fingerprint=fingerprint.digest(basis),
-        facts=basis,
+        fingerprint=fingerprint.digest(rests),
+        facts=rests,
     )
 
 
-def _basis(server: facts.Server, found: Found) -> dict[str, Any]:
+def basis(server: facts.Server, found: Found) -> dict[str, Any]:
     """What the plan rests on: facts, and that nothing stands in the way."""
     return {
         **fingerprint.server(server),
@@ -145,7 +147,7 @@ def _basis(server: facts.Server, found: Found) -> dict[str, Any]:
     }
 
 
-def _targets(
+def targets_of(
     choice: choices.Choice, servers: tuple[plans.ServerPlan, ...]
 ) -> tuple[str, ...]:
     """The targets that belong to the frame, the same when planned again."""
@@ -154,7 +156,7 @@ def _targets(
     return tuple(sorted(set(used)))
 
 
-def _left_out(spread: targets.Spread, choice: choices.Choice) -> Found:
+def left_out(spread: targets.Spread, choice: choices.Choice) -> Found:
     """The targets that were named and can take nothing."""
     return tuple(
         catalogue.finding(
@@ -168,6 +170,7 @@ def _left_out(spread: targets.Spread, choice: choices.Choice) -> Found:
     )
 
 
-def _capacity(spread: targets.Spread, used: tuple[str, ...]) -> dict[str, Any]:
+def capacity(spread: targets.Spread, used: tuple[str, ...]) -> dict[str, Any]:
+    """The room on these targets, before and after."""
     summary = spread.room.summary()
     return {host: summary[host] for host in used if host in summary}

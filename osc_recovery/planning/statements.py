@@ -99,6 +99,16 @@ def actions(uuid: str) -> str:
     )
 
 
+def evacuations(uuid: str) -> str:
+    """How far a server's evacuation is."""
+    return (
+        f'cell: SELECT {_STATE} FROM instances {_row(uuid)}; SELECT id, '
+        'status, source_compute, dest_compute FROM migrations WHERE '
+        f"instance_uuid = {text.sql(uuid)} AND migration_type = "
+        "'evacuation' AND deleted = 0"
+    )
+
+
 def action_events(uuid: str) -> str:
     """What became of a start."""
     return (

@@ -95,12 +95,14 @@ class Spread:
         """What keeps each option from taking a server, room aside."""
         return {
             host: self.unfit(host)
-            or checks.check_server(
-                server, self._cloud, self._cloud.hosts[host]
-            )
+            or self.unsuited(server, self._cloud.hosts[host])
             or self.room.too_big(host, needs(server))
             for host in self.options(server)
         }
+
+    def unsuited(self, server: facts.Server, target: facts.Host) -> Found:
+        """What keeps a host from taking this server, room aside."""
+        return checks.check_server(server, self._cloud, target)
 
     def explain(self, server: facts.Server) -> Found:
         """Why no host could take a server that does not move anyway."""

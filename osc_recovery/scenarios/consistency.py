@@ -106,7 +106,7 @@ class Consistency:
         origin = self._env.sources()
         (deep,) = hosts.deepen(origin, [host])
         return planning.plan(
-            scene, deep, wish, clock.now(), self._env.schema()
+            scene, deep, wish, clock.now(), self._env.schema(deep.name)
         )
 
     def _server(self, name: str) -> facts.Server:

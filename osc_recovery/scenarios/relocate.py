@@ -96,12 +96,12 @@ class Relocation:
             read_at=clock.now(),
         )
         wish = dataclasses.replace(
-            wish, servers=_chosen(wish.servers, read.servers, host)
+            wish, servers=chosen(wish.servers, read.servers, host)
         )
         return planning.plan(read, wish, clock.now())
 
 
-def _chosen(
+def chosen(
     wanted: tuple[str, ...], there: tuple[facts.Server, ...], host: str
 ) -> tuple[str, ...]:
     """The uuids of the servers that were named.

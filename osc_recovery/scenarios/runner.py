@@ -33,6 +33,7 @@ from osc_recovery.reports import run as report
 from osc_recovery.scenarios import auditing
 from osc_recovery.scenarios import consistency
 from osc_recovery.scenarios import environment
+from osc_recovery.scenarios import evacuate
 from osc_recovery.scenarios import fence
 from osc_recovery.scenarios import relocate
 from osc_recovery.scenarios import server_set
@@ -43,6 +44,7 @@ from osc_recovery.steps import registry
 Listener = Callable[[events.Event], None]
 
 _SCENARIOS: dict[str, Any] = {
+    evacuate.SCENARIO: evacuate.Evacuation,
     fence.SCENARIO: fence.Fencing,
     relocate.SCENARIO: relocate.Relocation,
     consistency.SCENARIO: consistency.Consistency,
@@ -171,14 +173,17 @@ class Runner:
         )
         known[verify.VerifyStep.kind] = verify.VerifyStep(env)
         known[auditing.AuditStep.kind] = auditing.AuditStep(env)
+        known |= {step.kind: step for step in evacuate.made_steps(env)}
         return engine.Engine(
             env.journal,
             known,
             limits.Limits(
                 concurrency=plan.parameters.get('concurrency')
                 or settings.concurrency,
-                per_target=settings.per_target,
+                per_target=plan.parameters.get('per_target')
+                or settings.per_target,
                 pause_after=settings.pause_after,
+                stagger=plan.parameters.get('stagger') or 0.0,
             ),
             listener,
             stop,

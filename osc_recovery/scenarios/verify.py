@@ -12,11 +12,14 @@
 
 """The last step of a server: read it back from every service."""
 
+import threading
 from typing import Any
 
 from osc_recovery import exceptions
+from osc_recovery.facts import hosts
 from osc_recovery.facts import servers
 from osc_recovery.model import codec
+from osc_recovery.model import facts
 from osc_recovery.model import results
 from osc_recovery.model import steps
 from osc_recovery.planning.checks import whole
@@ -65,7 +68,6 @@ class VerifyStep:
 
     def act(self, task: steps.Task, intent: dict[str, Any]) -> dict[str, Any]:
         """Look; raises NotWhole with every check that was made."""
-        expected = codec.decode(whole.Expectation, task.params)
         found = servers.gather(
             self._env.sources(), uuids=[task.subject], depth=CHECKED
         )
@@ -74,10 +76,55 @@ class VerifyStep:
                 f'server {task.name} is in no cell any more',
                 cause='server-missing',
             )
-        checks = whole.check(found[0], expected)
+        checks = whole.check(found[0], self._expected(task, found[0]))
         if whole.overall(checks) is not results.Verdict.OK:
             raise NotWhole(checks)
         return {'checks': codec.encode(list(checks))}
 
+    def _expected(
+        self, task: steps.Task, found: facts.Server
+    ) -> whole.Expectation:
+        return codec.decode(whole.Expectation, task.params)
+
     def undo(self, task: steps.Task, intent: dict[str, Any]) -> None:
         """There is nothing to take back."""
+
+
+class VerifyEvacuation(VerifyStep):
+    """The same for a server whose host nova may have chosen.
+
+    Params: expected, without what depends on the host; source; known, the
+    older evacuations as pairs of source and target.
+    """
+
+    kind = 'verify-evacuation'
+
+    def __init__(self, env: environment.Environment) -> None:
+        super().__init__(env)
+        self._places: dict[str, facts.Host] = {}
+        self._lock = threading.Lock()
+
+    def _expected(
+        self, task: steps.Task, found: facts.Server
+    ) -> whole.Expectation:
+        params = task.params
+        wanted = codec.decode(whole.Expectation, params['expected'])
+        if found.host is None or found.host == params['source']:
+            # still there: every check that names the host says so
+            return wanted
+        pair = [params['source'], found.host]
+        known = sum(moved == pair for moved in params['known'])
+        return whole.landed(wanted, self._place(found.host), known)
+
+    def _place(self, name: str) -> facts.Host:
+        """A host with its node and zone, read once for all servers."""
+        with self._lock:
+            if name not in self._places:
+                for host in hosts.gather(self._env.sources(), [name]):
+                    self._places[host.name] = host
+            if name not in self._places:
+                raise exceptions.StepFailed(
+                    f'nova knows no compute host {name}',
+                    cause='host-missing',
+                )
+            return self._places[name]

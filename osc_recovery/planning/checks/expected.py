@@ -12,7 +12,7 @@
 
 """What a whole server looks like, and how one value is compared."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 import dataclasses
 import json
 from typing import Any
@@ -33,6 +33,8 @@ class Expectation:
     to destroy its old copy, ``tombstones`` how many rows of migrations
     tell of moves from there to here; ``locked`` None leaves the lock
     unchecked, for verification runs before the lock is taken off.
+    ``leftovers`` are allocations, by provider, that nova keeps until the
+    failed host returns.
     """
 
     host: str
@@ -49,6 +51,9 @@ class Expectation:
     came_from: str | None = None
     tombstones: int = 0
     locked: bool | None = None
+    leftovers: dict[str, dict[str, int]] = dataclasses.field(
+        default_factory=dict
+    )
 
 
 def relocated(
@@ -68,6 +73,57 @@ def relocated(
         tombstones=1 + len(moves(server, source.name, target.name)),
         locked=True if server.locked else None,
     )
+
+
+def evacuated(
+    server: facts.Server, source: facts.Host, *, running: bool
+) -> Expectation:
+    """A server of the source as nova leaves it, wherever that is.
+
+    What depends on the host is filled in by :func:`landed`.  nova gives up
+    the allocation on the source only when nova-compute starts there again
+    (nova/compute/manager.py, _destroy_evacuated_instances).
+    """
+    allocation = server.allocation
+    held = allocation.providers if allocation is not None else {}
+    return dataclasses.replace(
+        in_place(server, source),
+        vm_state='active' if running else 'stopped',
+        running=running,
+        resources=total(held.values()),
+        leftovers={name: dict(amounts) for name, amounts in held.items()},
+        came_from=source.name,
+    )
+
+
+def landed(
+    expected: Expectation, host: facts.Host, known: int = 0
+) -> Expectation:
+    """The same on the host that it came to.
+
+    ``known`` evacuations between the two hosts are older.  The provider of
+    a node carries the node's uuid (nova, since Ocata).
+    """
+    node = host.node
+    return dataclasses.replace(
+        expected,
+        host=host.name,
+        node=node.node if node else None,
+        compute_id=node.id if node else None,
+        zone=host.zone,
+        provider=node.uuid if node else '',
+        device_owner=f'compute:{host.zone}',
+        tombstones=known + 1,
+    )
+
+
+def total(held: Iterable[dict[str, int]]) -> dict[str, int]:
+    """The resources of several providers together."""
+    summed: dict[str, int] = {}
+    for resources in held:
+        for name, amount in resources.items():
+            summed[name] = summed.get(name, 0) + amount
+    return summed
 
 
 def moves(

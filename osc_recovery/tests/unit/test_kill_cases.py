@@ -14,6 +14,7 @@
 
 from osc_recovery.planning import commands
 from osc_recovery.tests.functional import test_crash
+from osc_recovery.tests.functional import test_evacuate
 from osc_recovery.tests.functional import test_repair_crash
 from osc_recovery.tests.unit import base
 
@@ -27,5 +28,6 @@ class KillCasesTestCase(base.TestCase):
             *test_crash.AFTER_RETURN,
             *test_crash.FENCE_STEPS,
             *test_repair_crash.KINDS,
+            *(kind for kind, _, _ in test_evacuate.DEATHS),
         }
         self.assertEqual(set(commands.KINDS), killed)

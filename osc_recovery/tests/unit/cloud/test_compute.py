@@ -77,6 +77,39 @@ class TestCompute(base.CloudTestCase):
             self.clouds.compute.server(base.SERVER),
         )
 
+    def test_evacuate(self) -> None:
+        """The body, the version that says how it ends, the request's id."""
+        for host, version, body in (
+            (None, '2.94', {}),
+            ('compute3', '2.95', {'host': 'compute3'}),
+        ):
+            self.mock.post(
+                _ACTION, headers={'x-openstack-request-id': 'req-1'}
+            )
+            compute = self.clouds.compute
+            request = compute.evacuate(base.SERVER, host, version)
+            self.assertEqual('req-1', request)
+            self.assertEqual({'evacuate': body}, self.sent())
+            headers = self.mock.last_request.headers
+            self.assertEqual(
+                f'compute {version}', headers['OpenStack-API-Version']
+            )
+
+    def test_evacuate_fails(self) -> None:
+        for status, error in (
+            (400, errors.Refused),
+            (409, errors.Refused),
+            (503, errors.CloudUnavailable),
+        ):
+            self.mock.post(_ACTION, status_code=status)
+            self.assertRaises(
+                error,
+                self.clouds.compute.evacuate,
+                base.SERVER,
+                None,
+                '2.94',
+            )
+
     def test_server_of_a_cell_that_is_down(self) -> None:
         self.mock.get(
             _ONE, json={'server': {'id': base.SERVER, 'status': 'UNKNOWN'}}

@@ -204,7 +204,15 @@ class OptionsTest(base.ConfTestCase):
     def test_every_option_has_help(self) -> None:
         groups = opts.list_opts()
         self.assertEqual(
-            ['nova', 'cinder', 'storage', 'fencing', 'journal', 'engine'],
+            [
+                'nova',
+                'cinder',
+                'storage',
+                'fencing',
+                'journal',
+                'engine',
+                'evacuate',
+            ],
             [group.name for group, _ in groups],
         )
         for group, options in groups:

@@ -14,7 +14,10 @@
 """Who is next, and how many work at the same time."""
 
 from collections import Counter
+import dataclasses
+import itertools
 import threading
+import time
 from typing import Any
 
 from osc_recovery.execution import control
@@ -73,6 +76,27 @@ class QueueTestCase(base.TestCase):
         assert third
         self.assertEqual('s1', third.name)
 
+    def test_one_of_a_kind_at_a_time(self) -> None:
+        """Servers with the same word wait for each other, others do not."""
+        words = ('group', 'group', '', '', 'other', 'group')
+        servers = [
+            dataclasses.replace(server, serial=word)
+            for server, word in zip(_servers('------'), words, strict=True)
+        ]
+        queue = scheduling.Queue(servers, limits.Limits(8, 8))
+        begun = []
+        while server := queue.take():
+            begun.append(server)
+        names = [server.name for server in begun]
+        self.assertEqual(['s0', 's2', 's3', 's4'], names)
+        self.assertFalse(queue.empty)
+        for wanted in ('s1', 's5'):
+            queue.give_back(begun[0])
+            begun[0] = queue.take()  # type: ignore
+            self.assertEqual(wanted, begun[0].name)
+            self.assertIsNone(queue.take())
+        self.assertTrue(queue.empty)
+
 
 class Crowd:
     """Work that writes down who is in it at the same time.
@@ -126,6 +150,27 @@ class DispatchTestCase(base.TestCase):
         self._dispatch('aaaaaabbbbc', bounds, crowd)
         self.assertEqual(5, crowd.most)
         self.assertEqual({'a': 2, 'b': 2, 'c': 1}, crowd.most_per_target)
+
+    def test_stagger(self) -> None:
+        """Time passes between two beginnings, also when nobody works."""
+        begun: list[float] = []
+        bounds = limits.Limits(8, 8, stagger=0.1)
+        self._dispatch('---', bounds, lambda _: begun.append(time.monotonic()))
+        gaps = [b - a for a, b in itertools.pairwise(begun)]
+        self.assertEqual(2, len(gaps))
+        self.assertGreater(min(gaps), 0.09)
+
+    def test_stagger_does_not_hold_up_a_stop(self) -> None:
+        bounds = limits.Limits(8, 8, stagger=3600)
+        made = control.Control(bounds)
+        worked: list[str] = []
+
+        def work(server: plans.ServerPlan) -> None:
+            worked.append(server.name)
+            made.stop.set()
+
+        scheduling.dispatch(_servers('--'), bounds, made, work, lambda: None)
+        self.assertEqual(['s0'], worked)
 
     def test_error_of_the_engine_itself(self) -> None:
         begun = []
