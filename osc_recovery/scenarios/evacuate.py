@@ -86,9 +86,7 @@ class Evacuation:
         if all(server.target for server in plan.runnable):
             # where nova chooses for one of them, all hosts have to be read
             targets = tuple(sorted(set(wish.choice.placement.values())))
-        return changes.servers(
-            plan, self._planned(plan.host, wish, targets)
-        )
+        return changes.servers(plan, self._planned(plan.host, wish, targets))
 
     def begin(self, plan: plans.Plan, run: runs.RunRecord) -> None:
         """Nothing to record before the first step."""
