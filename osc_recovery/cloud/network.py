@@ -78,6 +78,15 @@ class Network:
                 found[row['device_id']].append(_port(row, bindings))
         return {uuid: tuple(ports) for uuid, ports in found.items()}
 
+    def servers_bound(self, host: str) -> frozenset[str]:
+        """The servers that have a port whose active binding is on a host."""
+        query = urllib.parse.urlencode({'binding:host_id': host})
+        return frozenset(
+            row['device_id']
+            for row in self._pages(f'ports?{query}', 'ports')
+            if str(row.get('device_owner', '')).startswith('compute:')
+        )
+
     def agents(self, host: str) -> tuple[facts.Agent, ...]:
         """The agents that have ever reported from a host."""
         query = urllib.parse.urlencode({'host': host})

@@ -83,6 +83,11 @@ class Placement:
             },
         )
 
+    def traits(self, provider: str) -> frozenset[str]:
+        """The traits of a provider."""
+        path = f'/resource_providers/{provider}/traits'
+        return frozenset(self._get(path)['traits'])
+
     def host_allocations(self, provider: str) -> dict[str, dict[str, int]]:
         """What is allocated from a provider, by consumer."""
         path = f'/resource_providers/{provider}/allocations'
