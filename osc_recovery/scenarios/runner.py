@@ -32,6 +32,7 @@ from osc_recovery.model import steps
 from osc_recovery.reports import run as report
 from osc_recovery.scenarios import environment
 from osc_recovery.scenarios import fence
+from osc_recovery.scenarios import host_return
 from osc_recovery.scenarios import relocate
 from osc_recovery.scenarios import verify
 from osc_recovery.scenarios import watch
@@ -43,7 +44,10 @@ Listener = Callable[[events.Event], None]
 _SCENARIOS: dict[str, Any] = {
     fence.SCENARIO: fence.Fencing,
     relocate.SCENARIO: relocate.Relocation,
+    host_return.SCENARIO: host_return.Return,
 }
+#: what goes on although its host has come to life
+_OF_LIVING = frozenset({host_return.SCENARIO})
 
 
 class Runner:
@@ -102,7 +106,8 @@ class Runner:
             raise exceptions.NothingToDo(
                 f'Run {run.id} is done: there is nothing to go on with.'
             )
-        watch.require_dead(self._env, run.host)
+        if run.scenario not in _OF_LIVING:
+            watch.require_dead(self._env, run.host)
         self._env.journal.take_over(
             run.id, process.current(), unseen=process_gone
         )
@@ -155,16 +160,15 @@ class Runner:
         self, plan: plans.Plan, listener: Listener, stop: threading.Event
     ) -> engine.Engine:
         env, settings = self._env, self._env.conf.engine
-        known: dict[str, steps.Step] = registry.registry(
-            env.cells,
-            env.cinder_db,
-            env.clouds,
-            base.Settings(
-                start_timeout=settings.start_timeout,
-                step_timeout=settings.step_timeout,
-                poll_interval=settings.poll_interval,
-            ),
+        times = base.Settings(
+            start_timeout=settings.start_timeout,
+            step_timeout=settings.step_timeout,
+            poll_interval=settings.poll_interval,
         )
+        known: dict[str, steps.Step] = registry.registry(
+            env.cells, env.cinder_db, env.clouds, times
+        )
+        known.update(host_return.made(env, times))
         known[verify.VerifyStep.kind] = verify.VerifyStep(env)
         return engine.Engine(
             env.journal,
