@@ -142,7 +142,7 @@ def settle(
             uuid = burial['tombstone']
             if evacuations.tombstone(connection, uuid) is not None:
                 continue
-            _require_away(connection, cell, host, burial)
+            _require_away(connection, cell, burial)
             evacuations.insert(
                 connection, cell.schema, burial['server'], burial, uuid
             )
@@ -308,23 +308,28 @@ def _set(connection: sa.Connection, found: Row, to: Row, at: Any) -> None:
 def _require_home(
     connection: sa.Connection, cell: nova_cell.NovaCell, host: str, change: Row
 ) -> None:
-    """A row is retired because its server lives here, or is kept."""
-    home = _homes_of(cell, connection, [change['server']]).get(
-        change['server']
-    )
-    lives_here = home is not None and home.host == host
-    if lives_here != change['resident']:
+    """A row is retired because its server lives on the host, or does not."""
+    home = _locked(connection, cell, change['server'])
+    lives_there = home is not None and home.host == host
+    if lives_there != change['resident']:
         raise _changed(change['server'])
 
 
 def _require_away(
-    connection: sa.Connection, cell: nova_cell.NovaCell, host: str, burial: Row
+    connection: sa.Connection, cell: nova_cell.NovaCell, burial: Row
 ) -> None:
-    home = _homes_of(cell, connection, [burial['server']]).get(
-        burial['server']
-    )
+    home = _locked(connection, cell, burial['server'])
     if home is None or home.host != burial['target']['host']:
         raise _changed(burial['server'])
+
+
+def _locked(
+    connection: sa.Connection, cell: nova_cell.NovaCell, uuid: str
+) -> model.Home | None:
+    """A server that does not move until the transaction ends."""
+    query = _homes(cell).where(tables.instances.c.uuid == uuid)
+    row = connection.execute(query.with_for_update()).mappings().first()
+    return None if row is None else _home(dict(row))
 
 
 def _changed(what: str) -> exceptions.RowMismatch:
