@@ -82,11 +82,15 @@ class Await(base.ForwardOnly):
     def _wait_for_report(
         self, task: steps.Task, intent: dict[str, Any]
     ) -> None:
-        deadline = time.monotonic() + task.params['wait']
+        seconds = task.params['wait']
+        if 'gave_up' in intent:
+            # Who resumes the run has started it.
+            seconds = max(seconds, self._settings.step_timeout)
+        deadline = time.monotonic() + seconds
         if not self._reports(task, intent):
             task.tell(
                 f'start nova-compute on {task.name} now; it is waited for '
-                f'{task.params["wait"]} s'
+                f'{seconds:.0f} s'
             )
         while not self._reports(task, intent):
             if time.monotonic() > deadline:
@@ -94,6 +98,7 @@ class Await(base.ForwardOnly):
                     f'nova-compute on {task.name} does not report yet: '
                     'start it, then resume the run'
                 )
+                task.remember({'gave_up': True})
                 raise exceptions.Interrupted
             self._pause(task)
 

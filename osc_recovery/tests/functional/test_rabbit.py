@@ -48,7 +48,7 @@ def cast(method: str) -> str:
     )
 
 
-@testtools.skipUnless(os.environ.get(URL), f'{URL} is not set')
+@testtools.skipUnless(URL in os.environ, f'{URL} is not set')
 class RabbitTestCase(testtools.TestCase):
     """Queues of a host that takes nothing."""
 

@@ -55,7 +55,7 @@ class RabbitTestCase(base.TestCase):
 
     def asked(self) -> list[dict[str, Any]]:
         """How each connection was made."""
-        return [call.kwargs for call in self.connection.call_args_list]
+        return [dict(call.kwargs) for call in self.connection.call_args_list]
 
     def test_looks_at_no_more_than_the_limit(self) -> None:
         self.channel.basic_get.return_value = mock.Mock(
