@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from osc_recovery.sandbox import controller
     from osc_recovery.scenarios import environment
     from osc_recovery.scenarios import fence
+    from osc_recovery.scenarios import host_removal
     from osc_recovery.scenarios import host_return
     from osc_recovery.scenarios import hosts
     from osc_recovery.scenarios import relocate
@@ -88,6 +89,12 @@ class RecoveryClient:
         from osc_recovery.scenarios import host_return
 
         return host_return.Return(self.environment())
+
+    def host_removal(self) -> 'host_removal.Removal':
+        """What host return --never does."""
+        from osc_recovery.scenarios import host_removal
+
+        return host_removal.Removal(self.environment())
 
     def runner(self) -> 'runner.Runner':
         """What carries plans out and shows runs."""

@@ -101,6 +101,21 @@ class Network:
             for row in rows
         )
 
+    def silent_agents(self, host: str) -> dict[str, str]:
+        """The agents of a host that do not report: their name by their id."""
+        query = urllib.parse.urlencode({'host': host})
+        return {
+            row['id']: str(row.get('binary') or row.get('agent_type') or '')
+            for row in self._pages(f'agents?{query}', 'agents')
+            if not row.get('alive')
+        }
+
+    def delete_agent(self, agent: str) -> None:
+        """Delete an agent by its id; gone is fine."""
+        self._call(
+            'DELETE', f'agents/{agent}', f'delete agent {agent}', allow=(404,)
+        )
+
     def bindings(self, port: str) -> tuple[facts.PortBinding, ...]:
         """The bindings of a port, the active one and the others."""
         body = self._call(

@@ -31,6 +31,9 @@ class ReturnHost(writing.Write):
     nova-compute, nova destroys its copies of what was moved, and the host
     is un-forced, enabled and read back. Whatever could run a server twice
     or destroy one is refused, with the reason.
+
+    With --never the host is given up instead: what placement, nova and
+    neutron keep of it is deleted, when no server is left there.
     """
 
     auth_required = False
@@ -56,11 +59,23 @@ class ReturnHost(writing.Write):
             action='store_true',
             help='Leave the service disabled, so that nothing is scheduled',
         )
+        parser.add_argument(
+            '--never',
+            action='store_true',
+            help=(
+                'The host does not return: delete its service, its provider, '
+                'its network agents and the allocations that were left there'
+            ),
+        )
         confirm.add_accept(parser)
         return parser
 
     def make_plan(self, parsed_args: argparse.Namespace) -> plans.Plan:
         """Look at everything that would happen when it returns."""
+        if parsed_args.never:
+            return self.recovery.host_removal().plan(
+                parsed_args.host, frozenset(parsed_args.accept)
+            )
         return self.recovery.host_return().plan(
             parsed_args.host,
             wait=parsed_args.wait,

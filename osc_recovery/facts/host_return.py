@@ -35,11 +35,17 @@ Evidence = dict[str, tuple[str, ...]]
 
 
 def gather(
-    origin: sources.Sources, host: str, brokers: Brokers, lease: str = ''
+    origin: sources.Sources,
+    host: str,
+    brokers: Brokers,
+    lease: str = '',
+    *,
+    buried: bool = True,
 ) -> model.ReturnFacts:
     """Read everything; changes nothing.
 
-    ``brokers`` gives the broker of a cell by the cell's uuid.  Raises
+    ``brokers`` gives the broker of a cell by the cell's uuid; ``buried``
+    servers have a tombstone, and are not called moved.  Raises
     UsageError when nova knows no such host.  What nothing can be decided
     without, the cell's database, raises; the rest is named in ``unknown``.
     """
@@ -54,7 +60,8 @@ def gather(
     queues = sources.ask(lambda: brokers(deep.cell.uuid).waiting(host))
     evacuations = homecoming.evacuated(cell, host)
     evidence, unknown = _evidence(origin, deep)
-    moved = _moved(cell, host, evidence, {row.server for row in evacuations})
+    settled = {row.server for row in evacuations} if buried else set()
+    moved = _moved(cell, host, evidence, settled)
     allocated, more = _with_allocations(origin, moved)
     return model.ReturnFacts(
         host=deep,

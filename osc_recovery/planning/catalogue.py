@@ -134,12 +134,14 @@ RETURN: Mapping[str, findings.Severity] = types.MappingProxyType(
         'compute-running': _CONSENT,
         'evacuation-destroys': _CONSENT,
         'evacuation-in-flight': _BLOCKER,
+        'host-not-empty': _BLOCKER,
         'migration-unfinished': _CONSENT,
         'moved-without-allocation': _BLOCKER,
         'moved-without-tombstone': _CONSENT,
         'resize-unconfirmed': _NOTE,
         'run-holds-host': _BLOCKER,
         'servers-still-there': _NOTE,
+        'volume-services-left': _NOTE,
     }
 )
 

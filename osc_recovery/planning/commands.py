@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from osc_recovery.model import plans
 from osc_recovery.planning import statements
 from osc_recovery.planning import text
+from osc_recovery.planning import wording_remove
 from osc_recovery.planning import wording_return
 
 Params = dict[str, Any]
@@ -147,5 +148,6 @@ _WORDING: dict[str, Callable[[str, Params], Lines]] = {
     'fence-down': _fence_down,
     'fence-disable': _fence_disable,
     **wording_return.WORDING,
+    **wording_remove.WORDING,
 }
 KINDS = frozenset(_WORDING)

@@ -75,6 +75,14 @@ def changes(rows: Sorted, host: str, node: str | None) -> list[Row]:
     return sorted(made, key=lambda row: int(row['id']))
 
 
+def ended(read: model.ReturnFacts) -> list[Row]:
+    """Every row over: the host of that name is not the same any more."""
+    return [
+        _change(row, read.host.name, status=RETIRED, node=row.source_node)
+        for row in read.evacuations
+    ]
+
+
 def burial(moved: model.Moved, host: str, node: str | None) -> Row:
     """The tombstone of a server that went without one."""
     home = moved.home

@@ -14,8 +14,6 @@
 
 from typing import Any
 
-from osc_recovery.cloud import broker
-from osc_recovery.db import cells
 from osc_recovery import exceptions
 from osc_recovery.facts import host_return as facts
 from osc_recovery.journal import clock
@@ -28,6 +26,7 @@ from osc_recovery.planning.checks import returned
 from osc_recovery.planning.checks import whole
 from osc_recovery.planning import host_return as planning
 from osc_recovery.model import results
+from osc_recovery.scenarios import brokers
 from osc_recovery.scenarios import environment
 from osc_recovery.scenarios import verify
 from osc_recovery.steps import base
@@ -157,7 +156,7 @@ def read(
     env: environment.Environment, host: str, lease: str = ''
 ) -> model.ReturnFacts:
     """What the gate looks at, now."""
-    return facts.gather(env.sources(), host, _Brokers(env), lease)
+    return facts.gather(env.sources(), host, brokers.Brokers(env), lease)
 
 
 def made(
@@ -166,7 +165,7 @@ def made(
     """The steps of a return, by their kind."""
     several: tuple[steps.Step, ...] = (
         homecoming.Rows(env.cells),
-        homecoming.Purge(_Brokers(env)),
+        homecoming.Purge(brokers.Brokers(env)),
         comeback.Await(env.cells, settings),
         comeback.Up(env.clouds, settings),
         comeback.Enable(env.clouds, settings),
@@ -174,20 +173,3 @@ def made(
         Release(env),
     )
     return {step.kind: step for step in several}
-
-
-class _Brokers:
-    """The broker of a cell, by the cell's uuid."""
-
-    def __init__(self, env: environment.Environment) -> None:
-        self._env = env
-
-    def __call__(self, uuid: str) -> broker.Broker:
-        """Raises ConfigError when nothing says where it is."""
-        env = self._env
-        cell = env.cells[uuid].cell
-        return broker.Broker(
-            cell.name or cell.uuid,
-            cells.transport_url(env.api_db.database, env.nova, cell),
-            env.nova.messaging.tls,
-        )

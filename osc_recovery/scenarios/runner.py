@@ -32,6 +32,7 @@ from osc_recovery.model import steps
 from osc_recovery.reports import run as report
 from osc_recovery.scenarios import environment
 from osc_recovery.scenarios import fence
+from osc_recovery.scenarios import host_removal
 from osc_recovery.scenarios import host_return
 from osc_recovery.scenarios import relocate
 from osc_recovery.scenarios import verify
@@ -45,9 +46,10 @@ _SCENARIOS: dict[str, Any] = {
     fence.SCENARIO: fence.Fencing,
     relocate.SCENARIO: relocate.Relocation,
     host_return.SCENARIO: host_return.Return,
+    host_removal.SCENARIO: host_removal.Removal,
 }
-#: what goes on although its host has come to life
-_OF_LIVING = frozenset({host_return.SCENARIO})
+#: what goes on although its host has come to life, or nova has forgotten it
+_NOT_WATCHED = frozenset({host_return.SCENARIO, host_removal.SCENARIO})
 
 
 class Runner:
@@ -106,7 +108,7 @@ class Runner:
             raise exceptions.NothingToDo(
                 f'Run {run.id} is done: there is nothing to go on with.'
             )
-        if run.scenario not in _OF_LIVING:
+        if run.scenario not in _NOT_WATCHED:
             watch.require_dead(self._env, run.host)
         self._env.journal.take_over(
             run.id, process.current(), unseen=process_gone
@@ -169,6 +171,7 @@ class Runner:
             env.cells, env.cinder_db, env.clouds, times
         )
         known.update(host_return.made(env, times))
+        known.update(host_removal.made(env))
         known[verify.VerifyStep.kind] = verify.VerifyStep(env)
         return engine.Engine(
             env.journal,

@@ -13,153 +13,18 @@
 """host return on the real services: what must never run twice, and is not."""
 
 import configparser
-import json
 import os
 import pathlib
-import signal
 import sqlite3
-import subprocess
 import tempfile
 from typing import Any
-import uuid as uuids
 
-from osc_recovery.execution import crash
 from osc_recovery.model import facts
 from osc_recovery.sandbox import api as apis
-from osc_recovery.tests.functional import base
-
-#: kinds of steps that a return consists of, in their order
-RETURN_STEPS = (
-    'return-rows',
-    'return-purge',
-    'return-await',
-    'return-up',
-    'return-enable',
-    'return-verify',
-    'return-release',
-)
-KILLED = -9
-#: what the command says when it is the operator's turn
-START = 'start nova-compute on'
-WAIT = ('--wait', '240')
+from osc_recovery.tests.functional import returning
 
 
-class ReturnCase(base.TestCase):
-    """A host that dies and is repaired."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.source = self.cloud.busiest()
-        self.target = self.cloud.others(self.source)[0]
-
-    def start_when_told(self, *more: str) -> str:
-        """Return the host and start nova-compute when told; its stderr."""
-        process = self.started(
-            'host', 'return', self.source, '--yes', *WAIT, *more
-        )
-        try:
-            heard = self.wait_for_line(process, START)
-            self.sandbox.start_host(self.source)
-            _, rest = process.communicate(timeout=base.COMMAND_TIMEOUT)
-        finally:
-            process.kill()
-        self.assertEqual(0, process.returncode, heard + rest)
-        return heard + rest
-
-    def wait_for_line(self, process: subprocess.Popen[str], text: str) -> str:
-        assert process.stderr is not None
-        heard = ''
-        for line in process.stderr:
-            heard += line
-            if text in line:
-                return heard
-        self.fail(f'the process ended without {text!r}: {heard}')
-
-    def dry_run(self, *more: str, code: int = 0) -> set[str]:
-        """The codes of the findings of a plan, and how it ended."""
-        with tempfile.TemporaryDirectory() as directory:
-            path = pathlib.Path(directory) / 'plan.json'
-            self.recovery(
-                *('host', 'return', self.source, '--dry-run'),
-                *('--save', str(path), *more),
-                code=code,
-            )
-            plan = json.loads(path.read_text())
-        return {finding['code'] for finding in plan['findings']}
-
-    def insert_migration(
-        self, server: str, kind: str, status: str, dest: str | None = None
-    ) -> str:
-        """A row of migrations from the source; its uuid."""
-        made = str(uuids.uuid4())
-        self.cloud.execute(
-            'INSERT INTO migrations (created_at, updated_at, deleted, uuid, '
-            'instance_uuid, source_compute, source_node, dest_compute, '
-            'dest_node, status, migration_type, hidden, cross_cell_move) '
-            'VALUES (CURRENT_TIMESTAMP, CURRENT_TIMESTAMP, 0, :uuid, '
-            ':server, :source, :source, :dest, :dest, :status, :kind, 0, 0)',
-            uuid=made,
-            server=server,
-            source=self.source,
-            dest=dest or self.target,
-            status=status,
-            kind=kind,
-        )
-        return made
-
-    def delete_migration(self, uuid: str) -> None:
-        self.cloud.execute('DELETE FROM migrations WHERE uuid = :u', u=uuid)
-
-    def status_of(self, server: str, uuid: str) -> str:
-        found = self.read_server(server).migrations
-        return next(m.status for m in found if m.uuid == uuid)
-
-    def a_server(self) -> facts.Server:
-        """A running server with a volume, on the source."""
-        return next(
-            s
-            for s in self.cloud.servers_on(self.source)
-            if s.vm_state == 'active' and s.volume_mappings
-        )
-
-    def relocate(self, *servers: str, accept: tuple[str, ...] = ()) -> None:
-        chosen = [word for s in servers for word in ('--server', s)]
-        chosen += [word for a in accept for word in ('--accept', a)]
-        for target in self.cloud.others(self.source):
-            chosen += ['--target', target]
-        self.recovery('host', 'relocate', self.source, '--yes', *chosen)
-
-    def assert_in_service(self) -> None:
-        """Up, enabled, unfenced, and nova's scheduler uses it."""
-        service = self.cloud.service(self.source)
-        self.assertEqual(
-            ('up', 'enabled', False),
-            (service['state'], service['status'], service['forced_down']),
-        )
-        shown = self.recovery('host', 'show', self.source, '-f', 'json').json()
-        self.assertEqual({}, shown['fence'])
-        provider = self.cloud.host(self.source).provider
-        assert provider is not None
-        self.assertNotIn('COMPUTE_STATUS_DISABLED', provider.traits)
-        self.assertEqual([], self.cloud.tombstones(self.source))
-
-    def assert_one_copy(self, uuid: str) -> None:
-        """Nowhere but where it lives, and that is not the source.
-
-        A stopped server has no guest until it is started.
-        """
-        host = self.read_server(uuid).host
-        self.assertNotEqual(self.source, host)
-        self.assertLessEqual(set(self.cloud.known_on(uuid)), {host})
-
-    def shown(self) -> Any:
-        """The newest run."""
-        return self.recovery(
-            'run', 'show', self.newest_run(), '-f', 'json'
-        ).json()
-
-
-class QueueTestCase(ReturnCase):
+class QueueTestCase(returning.ReturnCase):
     """A call that was cast to the dead host."""
 
     def test_queued_start_is_thrown_away(self) -> None:
@@ -236,7 +101,7 @@ class QueueTestCase(ReturnCase):
         self.cloud.delete_server(uuid)
 
 
-class RefusalTestCase(ReturnCase):
+class RefusalTestCase(returning.ReturnCase):
     """Every reason to refuse, and what lets the host return after it."""
 
     def test_refused_for_each_reason_and_then_allowed(self) -> None:
@@ -263,7 +128,7 @@ class RefusalTestCase(ReturnCase):
         self.relocate()
         for row in self.read_server(server.uuid).migrations:
             self.delete_migration(row.uuid or '')
-        self._allocate_twice(server)
+        self.allocate_twice(server)
         codes = self.dry_run(code=10)
         self.assertIn('moved-without-tombstone', codes)
         self.recovery('host', 'return', self.source, '--yes', code=10)
@@ -359,97 +224,3 @@ class RefusalTestCase(ReturnCase):
             task=task,
             server=server,
         )
-
-    def _allocate_twice(self, server: facts.Server) -> None:
-        """As a move leaves it that nobody cleaned up after."""
-        placement = self.cloud.client().environment().clouds.placement
-        now = placement.allocation(server.uuid)
-        (resources,) = now.providers.values()
-        provider = self.cloud.host(self.source).provider
-        assert provider is not None
-        now.providers[provider.uuid] = resources
-        placement.put_allocation(now)
-
-
-class ResumeTestCase(ReturnCase):
-    """A return that is interrupted, killed and gone on with."""
-
-    def test_killed_at_every_boundary(self) -> None:
-        server = self.a_server()
-        self.fence(self.source)
-        row = self.insert_migration(server.uuid, 'evacuation', 'done')
-        first, *others = [
-            f'*:{kind}:{point}'
-            for kind in RETURN_STEPS
-            for point in (crash.BEFORE_ACT, crash.AFTER_ACT)
-        ]
-        self.recovery(
-            *('host', 'return', self.source, '--yes', *WAIT),
-            *('--accept', 'evacuation-destroys'),
-            env={crash.VARIABLE: first},
-            code=KILLED,
-        )
-        run = self.newest_run()
-        for boundary in others:
-            if boundary == f'*:return-await:{crash.AFTER_ACT}':
-                self.sandbox.start_host(self.source)
-            self.recovery(
-                *('run', 'resume', run),
-                env={crash.VARIABLE: boundary},
-                code=KILLED,
-            )
-        self.recovery('run', 'resume', run)
-        self.assertEqual('done', self.shown()['state'])
-        self.assertEqual('completed', self.status_of(server.uuid, row))
-        self.assert_in_service()
-        self.assertEqual([self.source], self.cloud.known_on(server.uuid))
-
-    def test_undone_before_the_purge(self) -> None:
-        """The rows that were retired come back."""
-        server = self.a_server()
-        self.fence(self.source)
-        row = self.insert_migration(server.uuid, 'evacuation', 'done')
-        self.recovery(
-            *('host', 'return', self.source, '--yes', *WAIT),
-            *('--accept', 'evacuation-destroys'),
-            env={crash.VARIABLE: f'*:return-rows:{crash.AFTER_ACT}'},
-            code=KILLED,
-        )
-        self.assertEqual('completed', self.status_of(server.uuid, row))
-        self.recovery('run', 'revert', self.newest_run(), '--yes')
-        self.assertEqual('done', self.status_of(server.uuid, row))
-        self.start_when_told('--accept', 'evacuation-destroys')
-
-    def test_interrupted_while_it_waits(self) -> None:
-        """Ctrl-C ends with 15, so does a wait that is over; others get 14."""
-        self.fence(self.source)
-        process = self.started('host', 'return', self.source, '--yes', *WAIT)
-        try:
-            heard = self.wait_for_line(process, START)
-            process.send_signal(signal.SIGINT)
-            _, rest = process.communicate(timeout=base.COMMAND_TIMEOUT)
-        finally:
-            process.kill()
-        self.assertEqual(15, process.returncode, heard + rest)
-        run = self.newest_run()
-        self.assertIn(f'openstack recovery run resume {run}', rest)
-        self.recovery('host', 'return', self.source, '--yes', code=14)
-        self.assertIn('run-holds-host', self.dry_run(code=10))
-        self.sandbox.start_host(self.source)
-        self.recovery('run', 'resume', run)
-        self.assert_in_service()
-
-    def test_nobody_starts_it(self) -> None:
-        """--wait 0 purges, says what to do, and pauses."""
-        self.fence(self.source)
-        paused = self.recovery(
-            *('host', 'return', self.source, '--yes', '--wait', '0'),
-            '--keep-disabled',
-            code=15,
-        )
-        self.assertIn(START, paused.err)
-        self.sandbox.start_host(self.source)
-        self.recovery('run', 'resume', self.newest_run())
-        service = self.cloud.service(self.source)
-        self.assertEqual('disabled', service['status'])
-        self.assertEqual('up', service['state'])

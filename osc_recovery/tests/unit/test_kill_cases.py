@@ -14,7 +14,7 @@
 
 from osc_recovery.planning import commands
 from osc_recovery.tests.functional import test_crash
-from osc_recovery.tests.functional import test_return
+from osc_recovery.tests.functional import test_return_resume
 from osc_recovery.tests.unit import base
 
 
@@ -26,6 +26,7 @@ class KillCasesTestCase(base.TestCase):
             *test_crash.BEFORE_RETURN,
             *test_crash.AFTER_RETURN,
             *test_crash.FENCE_STEPS,
-            *test_return.RETURN_STEPS,
+            *test_return_resume.RETURN_STEPS,
+            *test_return_resume.REMOVAL_STEPS,
         }
         self.assertEqual(set(commands.KINDS), killed)

@@ -15,10 +15,7 @@
 import dataclasses
 from typing import Any
 
-from osc_recovery.model import broker
 from osc_recovery.model import findings
-from osc_recovery.model import host_return as model
-from osc_recovery.model import plans
 from osc_recovery.model import results
 from osc_recovery.planning import catalogue
 from osc_recovery.planning.checks import returned
@@ -26,9 +23,8 @@ from osc_recovery.planning import commands
 from osc_recovery.planning import host_return
 from osc_recovery.tests.unit import base
 from osc_recovery.tests.unit.planning import builders
+from osc_recovery.tests.unit.planning import homecomings as cases
 
-HOST = 'kvm1'
-SERVICE = builders.host(HOST).service
 ALL = (
     'return-rows',
     'fence-down',
@@ -41,221 +37,35 @@ ALL = (
 )
 
 
-def home(name: str = 'web', **changes: Any) -> model.Home:
-    """A server that lives on kvm2."""
-    made = model.Home(
-        uuid=f'uuid-{name}',
-        name=name,
-        host='kvm2',
-        node='kvm2',
-        compute_id=8,
-        vm_state='active',
-        task_state=None,
-        instance_type_id=1,
-        user_id='u',
-        project_id='p',
-    )
-    return dataclasses.replace(made, **changes)
-
-
-def migration(number: int = 1, **changes: Any) -> model.Migration:
-    """A tombstone that nova will act upon."""
-    made = model.Migration(
-        id=number,
-        uuid=f'm{number}',
-        type='evacuation',
-        status='done',
-        server='uuid-web',
-        source_host=HOST,
-        source_node=HOST,
-        dest_host='kvm2',
-        home=home(),
-    )
-    return dataclasses.replace(made, **changes)
-
-
-def queue(**changes: Any) -> broker.Queue:
-    """A queue that nobody takes from."""
-    made = broker.Queue('compute.kvm1', True, 0, 0)
-    return dataclasses.replace(made, **changes)
-
-
-def moved(**changes: Any) -> model.Moved:
-    """A server that went without a tombstone, and has its allocation."""
-    made = model.Moved(home(), ('a port says so',), ('rp1', 'rp2'), 'rp2')
-    return dataclasses.replace(made, **changes)
-
-
-def dead(**changes: Any) -> model.ReturnFacts:
-    """A fenced host that is fit to return."""
-    service = dataclasses.replace(SERVICE, forced_down=True, disabled=True)
-    made = model.ReturnFacts(
-        host=builders.host(HOST, service=service, up=False),
-        evacuations=(migration(),),
-        queues=(queue(),),
-    )
-    return dataclasses.replace(made, **changes)
-
-
-def planned(read: model.ReturnFacts, *accept: str) -> plans.Plan:
-    return host_return.plan(read, 'now', wait=9, accept=frozenset(accept))
-
-
-def codes(plan: plans.Plan) -> set[str]:
-    return {found.code for found in plan.findings}
-
-
-def kinds(plan: plans.Plan) -> list[str]:
-    (subject,) = plan.servers
-    return [step.kind for step in subject.steps]
-
-
-def rows(plan: plans.Plan) -> dict[str, Any]:
-    """The parameters of the step that puts rows right."""
-    return next(
-        step.params
-        for step in plan.servers[0].steps
-        if step.kind == 'return-rows'
-    )
-
-
-RESIDENT = home(host=HOST)
-#: what brings each finding about, and words of its fact and its remedy
-CASES: tuple[tuple[str, dict[str, Any], str, str], ...] = (
-    ('run-holds-host', {'lease': 'r-1'}, 'run r-1', 'run show r-1'),
-    ('facts-unknown', {'unknown': ('ports: no',)}, 'ports: no', 'Bring'),
-    (
-        'facts-unknown',
-        {'host': builders.host(HOST, unknown=('provider: away',))},
-        'provider: away',
-        'Bring',
-    ),
-    (
-        'broker-unknown',
-        {'queues': None, 'no_queues': 'no connection'},
-        'no connection',
-        'Do not start nova-compute',
-    ),
-    (
-        'compute-running',
-        {'queues': (queue(), queue(consumers=1))},
-        'unseen',
-        '--accept compute-running',
-    ),
-    (
-        'evacuation-in-flight',
-        {
-            'evacuations': (
-                migration(
-                    status='accepted', home=home(task_state='rebuilding')
-                ),
-            )
-        },
-        'web is being evacuated',
-        'Wait',
-    ),
-    (
-        'evacuation-in-flight',
-        {
-            'evacuations': (
-                migration(
-                    status='pre-migrating',
-                    home=home(host=HOST, task_state='rebuilding'),
-                ),
-            )
-        },
-        'pre-migrating',
-        'openstack server migration list --server uuid-web',
-    ),
-    (
-        'evacuation-destroys',
-        {'evacuations': (migration(home=RESIDENT),)},
-        'would destroy it',
-        '--accept evacuation-destroys',
-    ),
-    (
-        'evacuation-destroys',
-        {'evacuations': (migration(status='accepted', home=RESIDENT),)},
-        'migration 1 (accepted)',
-        '--accept evacuation-destroys',
-    ),
-    (
-        'migration-unfinished',
-        {'unfinished': (migration(type='live-migration', status='running'),)},
-        'live-migration 1 of server web (running) from kvm1 to kvm2',
-        '--accept migration-unfinished',
-    ),
-    (
-        'resize-unconfirmed',
-        {'unfinished': (migration(type='resize', status='finished'),)},
-        'resize 1 of server web',
-        'openstack server resize confirm',
-    ),
-    (
-        'moved-without-tombstone',
-        {'moved': (moved(),)},
-        'web lives on kvm2, but a port says so',
-        '--accept moved-without-tombstone',
-    ),
-    (
-        'moved-without-allocation',
-        {'moved': (moved(allocated=('rp1',)),)},
-        'no allocation on kvm2',
-        'recovery consistency repair --server uuid-web',
-    ),
-    (
-        'moved-without-allocation',
-        {'moved': (moved(provider=None),)},
-        'no allocation',
-        'repair',
-    ),
-    (
-        'calls-waiting',
-        {
-            'queues': (
-                queue(
-                    messages=9,
-                    calls=(broker.Call('start_instance', ('uuid-web',)),) * 9,
-                ),
-            )
-        },
-        '9 messages wait for kvm1: start_instance (uuid-web), ',
-        'thrown away',
-    ),
-    (
-        'servers-still-there',
-        {'residents': (RESIDENT,)},
-        'web (active)',
-        'resume_guests_state_on_host_boot',
-    ),
-)
-
-
 class FindingsTestCase(base.TestCase):
     """Every code has a case; nothing else is found."""
 
     def test_each_case_brings_about_its_finding_alone(self) -> None:
-        for code, changes, fact, remedy in CASES:
+        for code, changes, fact, remedy in cases.CASES:
             with self.subTest(code=code, fact=fact):
-                plan = planned(dead(**changes))
+                plan = cases.planned(cases.dead(**changes))
                 (found,) = [f for f in plan.findings if f.code == code]
                 self.assertIn(fact, found.fact)
                 self.assertIn(remedy, found.remedy)
-                self.assertEqual({code}, codes(plan))
+                self.assertEqual({code}, cases.codes(plan))
                 note = found.severity is findings.Severity.NOTE
                 self.assertEqual(not note, plan.blocked)
 
     def test_every_code_has_a_case(self) -> None:
+        """But for two of a host that never returns."""
         self.assertEqual(
-            set(), set(catalogue.RETURN) - {case[0] for case in CASES}
+            {'host-not-empty', 'volume-services-left'},
+            set(catalogue.RETURN) - {case[0] for case in cases.CASES},
         )
 
     def test_consent_is_given_by_code(self) -> None:
-        for code, changes, *_ in CASES:
+        for code, changes, *_ in cases.CASES:
             if catalogue.CODES[code] is findings.Severity.CONSENT:
-                plan = planned(dead(**changes), code)
+                plan = cases.planned(cases.dead(**changes), code)
                 self.assertTrue(plan.runnable, code)
-                self.assertFalse(planned(dead(**changes), 'other').runnable)
+                self.assertFalse(
+                    cases.planned(cases.dead(**changes), 'other').runnable
+                )
 
     def test_the_frame(self) -> None:
         for code, changes in (
@@ -263,21 +73,23 @@ class FindingsTestCase(base.TestCase):
             ('provider-missing', {'provider': None}),
             (
                 'service-missing',
-                {'service': dataclasses.replace(SERVICE, uuid='')},
+                {'service': dataclasses.replace(cases.SERVICE, uuid='')},
             ),
             (
                 'cell-disabled',
                 {'cell': dataclasses.replace(builders.cell(), disabled=True)},
             ),
         ):
-            host = builders.host(HOST, **changes, up=False)
-            plan = planned(dead(host=host, evacuations=()))
-            self.assertIn(code, codes(plan))
+            host = builders.host(cases.HOST, **changes, up=False)
+            plan = cases.planned(cases.dead(host=host, evacuations=()))
+            self.assertIn(code, cases.codes(plan))
             self.assertTrue(plan.blocked)
 
     def test_a_long_list_is_cut(self) -> None:
-        read = dead(residents=tuple(home(f's{n}') for n in range(10)))
-        (found,) = planned(read).findings
+        read = cases.dead(
+            residents=tuple(cases.home(f's{n}') for n in range(10))
+        )
+        (found,) = cases.planned(read).findings
         self.assertIn('s7 (active) and 2 more', found.fact)
 
 
@@ -285,39 +97,42 @@ class StepsTestCase(base.TestCase):
     """What is done, and in which order."""
 
     def test_a_fenced_host(self) -> None:
-        plan = planned(dead())
+        plan = cases.planned(cases.dead())
         self.assertEqual(
             [k for k in ALL if k not in ('return-rows', 'fence-down')],
-            kinds(plan),
+            cases.kinds(plan),
         )
         self.assertEqual((), plan.findings)
         self.assertTrue(all(step.final for step in plan.servers[0].steps))
 
     def test_everything(self) -> None:
-        host = builders.host(HOST, up=False)
-        read = dead(host=host, moved=(moved(),))
-        plan = planned(read, 'moved-without-tombstone')
-        self.assertEqual(list(ALL), kinds(plan))
+        host = builders.host(cases.HOST, up=False)
+        read = cases.dead(host=host, moved=(cases.moved(),))
+        plan = cases.planned(read, 'moved-without-tombstone')
+        self.assertEqual(list(ALL), cases.kinds(plan))
         first, *others = plan.servers[0].steps
         self.assertFalse(first.final)
         self.assertTrue(all(step.final for step in others))
 
     def test_one_that_already_runs_is_not_purged(self) -> None:
-        running = (queue(consumers=1),)
-        service = dataclasses.replace(SERVICE, disabled=True)
-        host = builders.host(HOST, service=service, up=True)
-        for evacuations, awaited in (((), False), ((migration(),), True)):
-            plan = planned(
-                dead(host=host, queues=running, evacuations=evacuations),
+        running = (cases.queue(consumers=1),)
+        service = dataclasses.replace(cases.SERVICE, disabled=True)
+        host = builders.host(cases.HOST, service=service, up=True)
+        for evacuations, awaited in (
+            ((), False),
+            ((cases.migration(),), True),
+        ):
+            plan = cases.planned(
+                cases.dead(host=host, queues=running, evacuations=evacuations),
                 'compute-running',
             )
-            self.assertNotIn('return-purge', kinds(plan))
-            self.assertNotIn('fence-down', kinds(plan))
-            self.assertEqual(awaited, 'return-await' in kinds(plan))
+            self.assertNotIn('return-purge', cases.kinds(plan))
+            self.assertNotIn('fence-down', cases.kinds(plan))
+            self.assertEqual(awaited, 'return-await' in cases.kinds(plan))
 
     def test_kept_disabled(self) -> None:
-        plan = host_return.plan(dead(), 'now', wait=9, enable=False)
-        self.assertNotIn('return-enable', kinds(plan))
+        plan = host_return.plan(cases.dead(), 'now', wait=9, enable=False)
+        self.assertNotIn('return-enable', cases.kinds(plan))
         (params,) = [
             step.params
             for step in plan.servers[0].steps
@@ -326,60 +141,71 @@ class StepsTestCase(base.TestCase):
         self.assertFalse(params['enabled'])
 
     def test_nothing_to_do(self) -> None:
-        up = dead(
-            host=builders.host(HOST, fence=None, up=True),
+        up = cases.dead(
+            host=builders.host(cases.HOST, fence=None, up=True),
             evacuations=(),
-            queues=(queue(consumers=1),),
+            queues=(cases.queue(consumers=1),),
         )
-        self.assertEqual((), planned(up).servers)
-        self.assertEqual((), planned(up).findings)
+        self.assertEqual((), cases.planned(up).servers)
+        self.assertEqual((), cases.planned(up).findings)
         for name, read in (
-            ('down', dataclasses.replace(up, host=dead().host)),
-            ('rows', dataclasses.replace(up, evacuations=(migration(),))),
+            ('down', dataclasses.replace(up, host=cases.dead().host)),
+            (
+                'rows',
+                dataclasses.replace(up, evacuations=(cases.migration(),)),
+            ),
         ):
-            self.assertTrue(planned(read).servers, name)
+            self.assertTrue(cases.planned(read).servers, name)
 
     def test_rows(self) -> None:
-        retired = ('completed', HOST)
+        retired = ('completed', cases.HOST)
         for name, evacuations, expected in (
-            ('good', [migration()], {}),
-            ('lives there', [migration(home=RESIDENT)], {1: retired}),
-            ('no such server', [migration(home=None)], {1: retired}),
+            ('good', [cases.migration()], {}),
+            (
+                'lives there',
+                [cases.migration(home=cases.RESIDENT)],
+                {1: retired},
+            ),
+            ('no such server', [cases.migration(home=None)], {1: retired}),
             (
                 'doubled',
-                [migration(1), migration(2), migration(3)],
+                [cases.migration(1), cases.migration(2), cases.migration(3)],
                 {1: retired, 2: retired},
             ),
             (
                 'without a node',
-                [migration(source_node=None, status='accepted')],
-                {1: ('accepted', HOST)},
+                [cases.migration(source_node=None, status='accepted')],
+                {1: ('accepted', cases.HOST)},
             ),
             (
                 'another node',
-                [migration(source_node='old')],
-                {1: ('done', HOST)},
+                [cases.migration(source_node='old')],
+                {1: ('done', cases.HOST)},
             ),
         ):
             with self.subTest(name):
-                read = dead(evacuations=tuple(evacuations))
-                plan = planned(read, 'evacuation-destroys')
+                read = cases.dead(evacuations=tuple(evacuations))
+                plan = cases.planned(read, 'evacuation-destroys')
                 found = {}
-                if 'return-rows' in kinds(plan):
+                if 'return-rows' in cases.kinds(plan):
                     found = {
                         row['id']: (row['status'], row['source_node'])
-                        for row in rows(plan)['changes']
+                        for row in cases.rows(plan)['changes']
                     }
                 self.assertEqual(expected, found)
 
     def test_a_burial_names_where_the_server_lives(self) -> None:
-        plan = planned(dead(moved=(moved(),)), 'moved-without-tombstone')
-        (burial,) = rows(plan)['burials']
+        plan = cases.planned(
+            cases.dead(moved=(cases.moved(),)), 'moved-without-tombstone'
+        )
+        (burial,) = cases.rows(plan)['burials']
         self.assertEqual(
             {'host': 'kvm2', 'node': 'kvm2', 'compute_id': 8},
             burial['target'],
         )
-        self.assertEqual({'host': HOST, 'node': 'kvm1'}, burial['source'])
+        self.assertEqual(
+            {'host': cases.HOST, 'node': 'kvm1'}, burial['source']
+        )
 
 
 class FingerprintTestCase(base.TestCase):
@@ -387,21 +213,23 @@ class FingerprintTestCase(base.TestCase):
 
     def test_what_waits_does_not_count(self) -> None:
         self.assertEqual(
-            planned(dead()).fingerprint,
-            planned(dead(queues=(queue(messages=3),))).fingerprint,
+            cases.planned(cases.dead()).fingerprint,
+            cases.planned(
+                cases.dead(queues=(cases.queue(messages=3),))
+            ).fingerprint,
         )
 
     def test_what_counts(self) -> None:
         for changes in (
-            {'queues': (queue(consumers=1),)},
+            {'queues': (cases.queue(consumers=1),)},
             {'queues': None},
-            {'evacuations': (migration(home=RESIDENT),)},
-            {'moved': (moved(),)},
-            {'host': builders.host(HOST, up=False)},
+            {'evacuations': (cases.migration(home=cases.RESIDENT),)},
+            {'moved': (cases.moved(),)},
+            {'host': builders.host(cases.HOST, up=False)},
         ):
             self.assertNotEqual(
-                planned(dead()).fingerprint,
-                planned(dead(**changes)).fingerprint,
+                cases.planned(cases.dead()).fingerprint,
+                cases.planned(cases.dead(**changes)).fingerprint,
             )
 
 
@@ -409,13 +237,15 @@ class CommandsTestCase(base.TestCase):
     """``plan show --commands``."""
 
     def test_in_order(self) -> None:
-        host = builders.host(HOST, up=False)
-        read = dead(
+        host = builders.host(cases.HOST, up=False)
+        read = cases.dead(
             host=host,
-            moved=(moved(),),
-            evacuations=(migration(home=RESIDENT),),
+            moved=(cases.moved(),),
+            evacuations=(cases.migration(home=cases.RESIDENT),),
         )
-        plan = planned(read, 'moved-without-tombstone', 'evacuation-destroys')
+        plan = cases.planned(
+            read, 'moved-without-tombstone', 'evacuation-destroys'
+        )
         lines = [c.command for c in commands.describe(plan)]
         place = 0
         for wanted in (
@@ -441,10 +271,10 @@ class ReturnedTestCase(base.TestCase):
         self, enabled: bool = True, **changes: Any
     ) -> dict[str, results.Verdict]:
         read = dataclasses.replace(
-            dead(
-                host=builders.host(HOST, up=True),
+            cases.dead(
+                host=builders.host(cases.HOST, up=True),
                 evacuations=(),
-                queues=(queue(consumers=1),),
+                queues=(cases.queue(consumers=1),),
             ),
             **changes,
         )
@@ -460,39 +290,42 @@ class ReturnedTestCase(base.TestCase):
     def test_wrong(self) -> None:
         wrong, unknown = results.Verdict.WRONG, results.Verdict.UNKNOWN
         trait = f'trait {returned.DISABLED_TRAIT}'
-        provider = builders.host(HOST).provider
+        provider = builders.host(cases.HOST).provider
         assert provider is not None
         closed = dataclasses.replace(
             provider, traits=(returned.DISABLED_TRAIT,)
         )
-        off = dataclasses.replace(SERVICE, disabled=True)
+        off = dataclasses.replace(cases.SERVICE, disabled=True)
         for expected, changes in (
             (
                 {'state': wrong, 'forced down': wrong, 'status': wrong},
-                {'host': dead().host},
+                {'host': cases.dead().host},
             ),
             (
                 {'status': wrong},
-                {'host': builders.host(HOST, service=off, up=True)},
+                {'host': builders.host(cases.HOST, service=off, up=True)},
             ),
             (
                 {'evacuations to clean up': wrong},
-                {'evacuations': (migration(),)},
+                {'evacuations': (cases.migration(),)},
             ),
-            ({'messages taken': wrong}, {'queues': (queue(),)}),
+            ({'messages taken': wrong}, {'queues': (cases.queue(),)}),
             ({'messages taken': unknown}, {'queues': None}),
-            ({'leftovers of moved servers': wrong}, {'moved': (moved(),)}),
+            (
+                {'leftovers of moved servers': wrong},
+                {'moved': (cases.moved(),)},
+            ),
             (
                 {'leftovers of moved servers': unknown},
                 {'unknown': ('ports: no',)},
             ),
             (
                 {trait: wrong},
-                {'host': builders.host(HOST, provider=closed, up=True)},
+                {'host': builders.host(cases.HOST, provider=closed, up=True)},
             ),
             (
                 {trait: unknown},
-                {'host': builders.host(HOST, provider=None, up=True)},
+                {'host': builders.host(cases.HOST, provider=None, up=True)},
             ),
         ):
             with self.subTest(expected=expected):
