@@ -102,6 +102,43 @@ class TestReading(base.CloudTestCase):
             self.clouds.network.agents('compute3'),
         )
 
+    def test_servers_bound(self) -> None:
+        """Ports of routers and DHCP servers are nobody's copy."""
+        port = self.reply('port')
+        self.mock.get(
+            f'{base.NEUTRON}/v2.0/ports?binding:host_id=kvm1',
+            json={
+                'ports': [
+                    port,
+                    {**port, 'device_id': 'r', 'device_owner': 'network:dhcp'},
+                ]
+            },
+        )
+        self.assertEqual(
+            {port['device_id']}, self.clouds.network.servers_bound('kvm1')
+        )
+
+    def test_silent_agents(self) -> None:
+        (agent,) = self.reply('agents')
+        self.mock.get(
+            f'{base.NEUTRON}/v2.0/agents?host=compute3',
+            json={
+                'agents': [
+                    {**agent, 'id': 'a1'},
+                    {**agent, 'id': 'a2', 'alive': False},
+                ]
+            },
+        )
+        self.assertEqual(
+            {'a2': 'neutron-openvswitch-agent'},
+            self.clouds.network.silent_agents('compute3'),
+        )
+        for status in (204, 404):
+            self.mock.delete(
+                f'{base.NEUTRON}/v2.0/agents/a2', status_code=status
+            )
+            self.clouds.network.delete_agent('a2')
+
     def test_binding(self) -> None:
         self.mock.get(_BINDINGS, json=self.reply('bindings'))
         self.assertEqual(
