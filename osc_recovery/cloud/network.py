@@ -101,13 +101,15 @@ class Network:
             for row in rows
         )
 
-    def silent_agents(self, host: str) -> dict[str, str]:
-        """The agents of a host that do not report: their name by their id."""
+    def agent_ids(self, host: str) -> dict[str, tuple[str, str | None]]:
+        """The agents of a host by their id: their name and last report."""
         query = urllib.parse.urlencode({'host': host})
         return {
-            row['id']: str(row.get('binary') or row.get('agent_type') or '')
+            row['id']: (
+                row.get('binary') or row.get('agent_type') or '',
+                row.get('heartbeat_timestamp'),
+            )
             for row in self._pages(f'agents?{query}', 'agents')
-            if not row.get('alive')
         }
 
     def delete_agent(self, agent: str) -> None:

@@ -42,6 +42,7 @@ _EXIT = {
     results.RunState.FAILED: exceptions.ExitCode.FAILED,
     results.RunState.PAUSED: exceptions.ExitCode.INTERRUPTED,
     results.RunState.UNVERIFIED: exceptions.ExitCode.UNVERIFIED,
+    results.RunState.REVERTED: exceptions.ExitCode.DONE,
 }
 
 

@@ -12,6 +12,7 @@
 
 """Makes the file of an SQLite journal readable by its owner only."""
 
+import errno
 import os
 import pathlib
 import stat
@@ -57,9 +58,23 @@ def _make_directories(directory: pathlib.Path) -> None:
 
 
 def _make_private(path: pathlib.Path) -> None:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, _FILE_MODE)
+    """Make the file, or set its mode, without opening one that is there.
+
+    To close any descriptor of a file drops all of the process's locks on
+    it (fcntl(2)): another process would then take away the log of an
+    SQLite database that a connection of ours has open.
+    """
     try:
-        if stat.S_IMODE(os.fstat(handle).st_mode) != _FILE_MODE:
-            os.fchmod(handle, _FILE_MODE)
-    finally:
-        os.close(handle)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _FILE_MODE))
+    except FileExistsError:
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(
+                errno.EISDIR, os.strerror(errno.EISDIR)
+            ) from None
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(
+                errno.EACCES, os.strerror(errno.EACCES)
+            ) from None
+    if stat.S_IMODE(path.stat().st_mode) != _FILE_MODE:
+        path.chmod(_FILE_MODE)

@@ -197,7 +197,8 @@ def _steps(read: model.ReturnFacts) -> tuple[steps.StepSpec, ...]:
         'heartbeat': [service.last_seen_up, service.report_count],
     }
     made.append(steps.StepSpec('remove-service', params, final=True))
-    made.append(steps.StepSpec('remove-agents', {}, final=True))
+    params = {'heartbeats': {a.name: a.heartbeat for a in host.agents}}
+    made.append(steps.StepSpec('remove-agents', params, final=True))
     if read.evacuations:
         params = {
             'cell': cell,

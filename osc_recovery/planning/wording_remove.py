@@ -41,7 +41,7 @@ def _service(host: str, params: Params) -> Lines:
 
 def _agents(host: str, params: Params) -> Lines:
     yield f'neutron GET /v2.0/agents?host={host}'
-    yield 'neutron DELETE /v2.0/agents/<each that does not report>'
+    yield 'neutron DELETE /v2.0/agents/<each that has not reported since>'
 
 
 def _verify(host: str, params: Params) -> Lines:

@@ -116,7 +116,7 @@ class Verify:
             ),
             _gone(
                 'agents',
-                bool(clouds.network.silent_agents(task.subject)),
+                bool(clouds.network.agent_ids(task.subject)),
                 'neutron',
             ),
         )

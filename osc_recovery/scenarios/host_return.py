@@ -20,12 +20,12 @@ from osc_recovery.journal import clock
 from osc_recovery.model import codec
 from osc_recovery.model import host_return as model
 from osc_recovery.model import plans
+from osc_recovery.model import results
 from osc_recovery.model import runs
 from osc_recovery.model import steps
 from osc_recovery.planning.checks import returned
 from osc_recovery.planning.checks import whole
 from osc_recovery.planning import host_return as planning
-from osc_recovery.model import results
 from osc_recovery.scenarios import brokers
 from osc_recovery.scenarios import environment
 from osc_recovery.scenarios import verify

@@ -153,7 +153,12 @@ class Service(base.ForwardOnly):
 
 
 class Agents(base.ForwardOnly):
-    """neutron's agents of the host; those that report are left."""
+    """neutron's agents of the host; params: heartbeats, by the agents' names.
+
+    One that has reported since the plan is left.  neutron calls an agent
+    alive for a while after its last report (agent_down_time), so its own
+    word does not tell.
+    """
 
     kind = 'remove-agents'
 
@@ -162,19 +167,28 @@ class Agents(base.ForwardOnly):
 
     def prepare(self, task: steps.Task) -> dict[str, Any]:
         """Keep their names, for the report."""
-        return {'agents': self._clouds.network.silent_agents(task.subject)}
+        return {'agents': self._silent(task)}
 
     def observe(
         self, task: steps.Task, intent: dict[str, Any]
     ) -> steps.Observation:
-        """Done when there is none."""
-        if self._clouds.network.silent_agents(task.subject):
+        """Done when none is left that is silent."""
+        if self._silent(task):
             return steps.Observation.SAFE
         return steps.Observation.DONE
 
     def act(self, task: steps.Task, intent: dict[str, Any]) -> dict[str, Any]:
         """Delete them."""
-        found = self._clouds.network.silent_agents(task.subject)
+        found = self._silent(task)
         for agent in found:
             self._clouds.network.delete_agent(agent)
         return {'agents': found}
+
+    def _silent(self, task: steps.Task) -> dict[str, str]:
+        known = task.params['heartbeats']
+        found = self._clouds.network.agent_ids(task.subject)
+        return {
+            agent: name
+            for agent, (name, heartbeat) in found.items()
+            if name in known and known[name] == heartbeat
+        }

@@ -174,7 +174,7 @@ class RemovalTestCase(returning.ReturnCase):
         hosts = {service['host'] for service in clouds.compute.services()}
         self.assertNotIn(self.source, hosts)
         self.assertIsNone(clouds.placement.provider(uuid=provider))
-        self.assertEqual({}, clouds.network.silent_agents(self.source))
+        self.assertEqual({}, clouds.network.agent_ids(self.source))
         self.assertEqual([], self.cloud.tombstones(self.source))
 
     def _build_anew(self) -> None:

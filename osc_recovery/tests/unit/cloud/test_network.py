@@ -118,20 +118,23 @@ class TestReading(base.CloudTestCase):
             {port['device_id']}, self.clouds.network.servers_bound('kvm1')
         )
 
-    def test_silent_agents(self) -> None:
+    def test_agent_ids(self) -> None:
         (agent,) = self.reply('agents')
         self.mock.get(
             f'{base.NEUTRON}/v2.0/agents?host=compute3',
             json={
                 'agents': [
                     {**agent, 'id': 'a1'},
-                    {**agent, 'id': 'a2', 'alive': False},
+                    {'id': 'a2', 'agent_type': 'DHCP agent'},
                 ]
             },
         )
         self.assertEqual(
-            {'a2': 'neutron-openvswitch-agent'},
-            self.clouds.network.silent_agents('compute3'),
+            {
+                'a1': ('neutron-openvswitch-agent', '2026-11-22 15:57:01'),
+                'a2': ('DHCP agent', None),
+            },
+            self.clouds.network.agent_ids('compute3'),
         )
         for status in (204, 404):
             self.mock.delete(

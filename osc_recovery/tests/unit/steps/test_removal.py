@@ -54,13 +54,18 @@ class Placement(fakes.Placement):
 
 
 class Network(fakes.Network):
-    """Agents that do not report."""
+    """Agents of the host, and one that is not known."""
 
     def __init__(self, world: fakes.World) -> None:
         super().__init__(world)
-        self.agents = {'a1': 'ovs', 'a2': 'dhcp'}
+        self.agents: dict[str, tuple[str, str | None]] = {
+            'a1': ('ovs', 'then'),
+            'a2': ('dhcp', None),
+            'a3': ('l3', 'then'),
+            'a4': ('new', 'then'),
+        }
 
-    def silent_agents(self, host: str) -> dict[str, str]:
+    def agent_ids(self, host: str) -> dict[str, tuple[str, str | None]]:
         return dict(self.agents)
 
     def delete_agent(self, agent: str) -> None:
@@ -175,8 +180,11 @@ class TestService(base.Journey):
 
 
 class TestAgents(base.Journey):
-    """neutron's agents."""
+    """neutron's agents: two are silent, one reported, one is new."""
 
+    params: ClassVar[dict[str, Any]] = {
+        'heartbeats': {'ovs': 'then', 'dhcp': None, 'l3': 'before'}
+    }
     changes = ('delete a1', 'delete a2')
 
     def world(self) -> World:
