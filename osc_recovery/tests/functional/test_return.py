@@ -28,9 +28,9 @@ class QueueTestCase(returning.ReturnCase):
     """A call that was cast to the dead host."""
 
     def test_queued_start_is_thrown_away(self) -> None:
-        """Without the purge the source would boot a second copy."""
-        server = self.a_server()
-        self._cast_start(server.uuid)
+        """What the test below shows does not happen: the call never runs."""
+        server = self._diskless()
+        request = self._cast_start(server.uuid)
         self.fence(self.source)
         self.relocate(accept=('task-pending',))
         before = self.sandbox.waiting(self.source)
@@ -44,12 +44,40 @@ class QueueTestCase(returning.ReturnCase):
         self.assertEqual((), self.sandbox.waiting(self.source))
         self.assert_one_copy(server.uuid)
         self.assertEqual({}, self.sandbox.guests(self.source))
+        self.assertEqual((), self._events(server.uuid, request))
         purged = self._journaled('return-purge')['purged']
         self.assertIn(
             'start_instance',
             [call['method'] for q in purged for call in q['calls']],
         )
         self._boot_there()
+
+    def test_without_the_gate(self) -> None:
+        """nova cleans up, and then carries out what waited for the source.
+
+        The hypervisor refuses, because the port is bound elsewhere; libvirt
+        would boot a second copy.
+        """
+        server = self._diskless()
+        request = self._cast_start(server.uuid)
+        self.fence(self.source)
+        self.relocate(accept=('task-pending',))
+        self.sandbox.start_host(self.source)
+        apis.wait(
+            'the queued start to be carried out',
+            lambda: self._events(server.uuid, request) or None,
+        )
+        found = self.sandbox.violations()
+        self.sandbox.clear_violations()
+        self.assertEqual(
+            [('port-not-bound', server.uuid, self.source)],
+            [(v['kind'], v['server'], v['host']) for v in found],
+        )
+        self.recovery(
+            *('host', 'return', self.source, '--yes'),
+            *('--accept', 'compute-running'),
+        )
+        self.assert_in_service()
 
     def test_dry_run_changes_nothing(self) -> None:
         """Neither the queue nor a row nor the service."""
@@ -66,8 +94,33 @@ class QueueTestCase(returning.ReturnCase):
         self.assertEqual(image, self._image(server.uuid))
         self.start_when_told('--accept', 'evacuation-destroys')
 
-    def _cast_start(self, uuid: str) -> None:
-        """Stop a server, cut its host's power, and ask to start it."""
+    def _diskless(self) -> facts.Server:
+        """A running server without a volume.
+
+        The sandbox's array refuses a start with another host's connector;
+        nothing but the port tells where this one belongs.
+        """
+        return next(
+            s
+            for s in self.cloud.servers_on(self.source)
+            if s.vm_state == 'active' and not s.volume_mappings
+        )
+
+    def _events(self, uuid: str, request: str) -> tuple[tuple[str, Any], ...]:
+        """What became of a request on the host that carried it out."""
+        result = self.cloud.cell().action_results(uuid, request)
+        assert result is not None
+        return tuple(
+            (event, outcome)
+            for event, outcome in result.events
+            if outcome is not None
+        )
+
+    def _cast_start(self, uuid: str) -> str:
+        """Stop a server, cut its host's power, ask to start it: the request.
+
+        nova writes the action before it casts the request.
+        """
         path = f'/servers/{uuid}/action'
         self.cloud.api.compute.post(path, json={'os-stop': None})
         self.cloud.wait_for_status(uuid, 'SHUTOFF')
@@ -77,6 +130,9 @@ class QueueTestCase(returning.ReturnCase):
             'the call to wait',
             lambda: self.sandbox.waiting(self.source) or None,
         )
+        request, action = self.cloud.cell().action_request_ids(uuid)[-1]
+        self.assertEqual('start', action)
+        return request
 
     def _image(self, uuid: str) -> Any:
         return (
