@@ -252,6 +252,9 @@ class Configuration:
                 # cells.py has mapped the hosts already.
                 'discover_hosts_in_cells_interval': -1,
             },
+            # The scheduler's own list of a host's servers would be wrong for
+            # two minutes after that host is back, and its filters with it.
+            'filter_scheduler': {'track_instance_changes': False},
             'quota': {
                 'instances': UNLIMITED,
                 'cores': UNLIMITED,
