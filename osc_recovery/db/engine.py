@@ -37,6 +37,7 @@ import sqlalchemy
 from sqlalchemy import event
 from sqlalchemy import exc as sa_exc
 
+from osc_recovery.db import drivers
 from osc_recovery.db import idle
 from osc_recovery import exceptions
 
@@ -56,8 +57,12 @@ RETRIES = 5
 logging.getLogger('oslo_db').setLevel(logging.CRITICAL)
 
 #: the drivers we install, where a URL names none
-_DRIVERS = {'mysql': 'mysql+pymysql', 'postgresql': 'postgresql+psycopg2'}
-_LOCK_NOT_AVAILABLE = '55P03'
+_DRIVERS = {
+    'mariadb': 'mysql+pymysql',
+    'mariadb+pymysql': 'mysql+pymysql',
+    'mysql': 'mysql+pymysql',
+    'postgresql': 'postgresql+psycopg2',
+}
 _WRITER = 'osc_recovery_writer'
 #: what drivers raise when they connect: PyMySQL a RuntimeError when the
 #: server's authentication needs another package, all a TypeError when the
@@ -79,6 +84,10 @@ class Disconnected(exceptions.ServiceUnavailable):
 
 class Unreachable(exceptions.ServiceUnavailable):
     """A database server does not accept connections at the moment."""
+
+
+class ReadOnly(exceptions.ServiceUnavailable):
+    """A database server takes no writes: a replica, or a fail-over."""
 
 
 class Contended(exceptions.ServiceUnavailable):
@@ -214,7 +223,19 @@ class Database:
                 raise Disconnected(
                     self._message('broke the connection', exc)
                 ) from None
-            if _is_busy(exc):
+            if drivers.is_commit_unknown(exc):
+                raise Disconnected(
+                    self._message('lost its quorum', exc)
+                ) from None
+            if drivers.is_read_only(exc):
+                raise ReadOnly(
+                    self._message(
+                        'is read-only; name the server that takes writes, or '
+                        'wait for the fail-over',
+                        exc,
+                    )
+                ) from None
+            if drivers.is_busy(exc):
                 raise Contended(self._message('is locked', exc)) from None
             raise exceptions.RecoveryError(
                 self._message('refused a statement', exc)
@@ -246,6 +267,8 @@ class Database:
         engine.hide_parameters = True
         if self.dialect == 'postgresql':
             event.listen(engine, 'connect', _set_server_timeouts)
+        if self.dialect == 'mysql':
+            event.listen(engine, 'connect', drivers.wait_for_others)
         if self.dialect == 'sqlite':
             event.listen(engine, 'connect', _set_busy_timeout)
             event.listen(
@@ -325,19 +348,6 @@ def _with_parameters(url: sqlalchemy.URL) -> sqlalchemy.URL:
         wanted['write_timeout'] = str(ANSWER_TIMEOUT)
     missing = {k: v for k, v in wanted.items() if k not in url.query}
     return url.update_query_dict(missing)
-
-
-def _is_busy(exc: Exception) -> bool:
-    """Whether waiting for a lock was given up, where oslo.db does not tell.
-
-    InnoDB's is a DBDeadlock; here are SQLite's and PostgreSQL's.
-    """
-    inner = getattr(exc, 'inner_exception', None) or exc
-    driver = getattr(inner, 'orig', None)
-    if getattr(driver, 'pgcode', None) == _LOCK_NOT_AVAILABLE:
-        return True
-    code = getattr(driver, 'sqlite_errorcode', None)
-    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _set_server_timeouts(connection: Any, _record: Any) -> None:

@@ -37,8 +37,9 @@ def record(connection: sa.Connection, fence: facts.Fence) -> None:
         'released_at': '',
         'last_seen_up': fence.last_seen_up,
     }
-    update = sa.update(table).where(*is_it).values(**values)
-    if connection.execute(update).rowcount:
+    # Looked for first, see entries.py.
+    if connection.execute(sa.select(table.c.host).where(*is_it)).first():
+        connection.execute(sa.update(table).where(*is_it).values(**values))
         return
     connection.execute(
         sa.insert(table).values(

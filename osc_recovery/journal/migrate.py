@@ -12,6 +12,8 @@
 
 """Brings the journal's schema to the newest migration."""
 
+from collections.abc import Iterator
+import contextlib
 import pathlib
 
 import sqlalchemy as sa
@@ -21,6 +23,8 @@ from osc_recovery import exceptions
 from osc_recovery.journal import tables
 
 _MIGRATIONS = pathlib.Path(__file__).parent / 'migrations'
+#: of PostgreSQL's advisory lock: any number that nobody else uses
+_LOCK = 0x6F73635F
 
 
 def upgrade(database: engine.Database) -> None:
@@ -61,6 +65,53 @@ def _migrate(database: engine.Database) -> None:
     made.set_main_option(
         'script_location', str(_MIGRATIONS).replace('%', '%%')
     )
-    with database.writing() as connection:
+    with database.writing() as connection, _alone(connection):
+        if version(connection) == tables.HEAD:
+            return
         made.attributes['connection'] = connection
-        command.upgrade(made, 'head')
+        try:
+            command.upgrade(made, 'head')
+        except sa.exc.SQLAlchemyError as exc:
+            raise _another(database, exc) from None
+
+
+def _another(database: engine.Database, exc: Exception) -> Exception:
+    """What to do about a statement that failed: on MySQL, look again.
+
+    The lock holds on one server.  On another one of its cluster somebody
+    may be making the same tables, and these statements commit at once.
+    """
+    if database.dialect != 'mysql':
+        return exc
+    first = str(getattr(exc, 'orig', None) or exc).splitlines()[0]
+    return engine.Contended(
+        f'database {database.name} at {database.where}: its tables could '
+        f'not be made: {first}'
+    )
+
+
+@contextlib.contextmanager
+def _alone(connection: sa.Connection) -> Iterator[None]:
+    """Make the tables while nobody else does; SQLite has one writer.
+
+    PostgreSQL's lock ends with the transaction.
+    """
+    if connection.dialect.name == 'postgresql':
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+    if connection.dialect.name != 'mysql':
+        yield
+        return
+    # Names of locks are the server's, not the database's, and short.
+    name = sa.func.left(
+        sa.func.concat('osc-recovery:', sa.func.database()), 64
+    )
+    taken = sa.select(sa.func.get_lock(name, engine.LOCK_TIMEOUT))
+    if connection.scalar(taken) != 1:
+        raise engine.Contended(
+            'another process has been making the tables of the journal for '
+            f'{engine.LOCK_TIMEOUT} seconds'
+        )
+    try:
+        yield
+    finally:
+        connection.execute(sa.select(sa.func.release_lock(name)))

@@ -41,11 +41,20 @@ OVER = (
 #: nothing of it can be gone on with
 _CLOSED = (results.RunState.DONE, results.RunState.REVERTED)
 _LIGHT = [c for c in tables.RUNS.c if c.name != 'plan']
+_IS_RUN = tables.RUNS.c.id == sa.bindparam('of_run')
+_LOCKED = sa.select(*_LIGHT).where(_IS_RUN).with_for_update()
 # Built once: it goes with every write of a step.
-_LOCKED = (
-    sa.select(*_LIGHT)
-    .where(tables.RUNS.c.id == sa.bindparam('of_run'))
-    .with_for_update()
+_COUNTED = (
+    sa.update(tables.RUNS)
+    .where(
+        _IS_RUN,
+        tables.RUNS.c.state != results.RunState.ABANDONED.value,
+        *(
+            tables.RUNS.c[name] == sa.bindparam(f'of_{name}')
+            for name in ('machine', 'pid', 'started', 'operator')
+        ),
+    )
+    .values(writes=tables.RUNS.c.writes + 1)
 )
 
 
@@ -225,19 +234,23 @@ def require_holder(
 ) -> None:
     """Refuse (Held) when the run was taken over by another process.
 
-    It is read under a lock: whoever takes the run over waits for our
-    transaction, so nothing of ours is stored after that.
+    Its row is changed: whoever takes the run over waits for our
+    transaction, so nothing of ours is stored after that.  A lock alone
+    would exclude nobody on another node of a Galera cluster, which only
+    compares what was changed.
     """
+    values = {f'of_{k}': v for k, v in _process_values(process).items()}
+    if connection.execute(_COUNTED, {'of_run': run_id, **values}).rowcount:
+        return
     run = _locked(connection, run_id)
     if run.state is results.RunState.ABANDONED:
         raise exceptions.Held(
             f'Run {run_id} was abandoned: this process stops working on it.'
         )
-    if run.process != process:
-        raise exceptions.Held(
-            f'Run {run_id} was taken over by {_who(run.process)}: this '
-            'process stops working on it.'
-        )
+    raise exceptions.Held(
+        f'Run {run_id} was taken over by {_who(run.process)}: this '
+        'process stops working on it.'
+    )
 
 
 def held(lease: model.Lease) -> exceptions.Held:

@@ -66,7 +66,7 @@ class Journal:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._database = engine.Database('journal', url)
+        self._database = engine.Database('journal', _with_characters(url))
         self._lock = threading.Lock()
         self._opened = False
         self._mine: dict[str, run_model.Process] = {}
@@ -138,7 +138,11 @@ class Journal:
         UsageError when it is unknown or abandoned.
         """
         found = self.run(run_id)
-        self._write(rows.take_over, found.id, process, unseen)
+        try:
+            self._write(rows.take_over, found.id, process, unseen)
+        except _Taken:
+            # Another run took the host this very moment; now it is seen.
+            self._write(rows.take_over, found.id, process, unseen)
         self._mine[found.id] = process
         return self.run(found.id)
 
@@ -295,6 +299,21 @@ class Journal:
             self._open()
             made: T = _calling(_in_writing, self._database, work, *args)
             return made
+
+
+def _with_characters(url: str) -> sa.URL | str:
+    """Ask MySQL for every character: oslo.db's default stops at three bytes.
+
+    A URL that cannot be understood is left to whoever says so.
+    """
+    try:
+        parsed = sa.make_url(url)
+        mysql = parsed.get_backend_name() in ('mysql', 'mariadb')
+    except (sa.exc.ArgumentError, ValueError):
+        return url
+    if not mysql or 'charset' in parsed.query:
+        return url
+    return parsed.update_query_dict({'charset': 'utf8mb4'})
 
 
 def _in_reading(

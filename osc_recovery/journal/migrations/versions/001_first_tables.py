@@ -10,7 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The first tables: runs, leases, steps, servers and fences."""
+"""The first tables: runs, leases, steps, servers and fences.
+
+MariaDB has no transactions around such statements: one that was cut off is
+begun again, and finds some of the tables made.
+"""
 
 from alembic import op
 import sqlalchemy as sa
@@ -33,6 +37,7 @@ def upgrade() -> None:
         sa.Column('run_id', sa.String(32), nullable=False),
         sa.Column('released_at', sa.String(32), nullable=False),
         sa.Column('last_seen_up', sa.String(64), nullable=False),
+        if_not_exists=True,
     )
 
 
@@ -51,12 +56,14 @@ def _create_runs() -> None:
         sa.Column('created_at', sa.String(32), nullable=False),
         sa.Column('finished_at', sa.String(32), nullable=False),
         sa.Column('message', sa.Text, nullable=False),
+        if_not_exists=True,
     )
     op.create_table(
         'leases',
         sa.Column('host', sa.String(255), primary_key=True),
         sa.Column('run_id', sa.String(32), nullable=False),
         sa.Column('since', sa.String(32), nullable=False),
+        if_not_exists=True,
     )
 
 
@@ -75,6 +82,7 @@ def _create_entries() -> None:
         sa.Column('error', sa.Text, nullable=False),
         sa.Column('started_at', sa.String(32), nullable=False),
         sa.Column('finished_at', sa.String(32), nullable=False),
+        if_not_exists=True,
     )
     op.create_table(
         'servers',
@@ -85,4 +93,5 @@ def _create_entries() -> None:
         sa.Column('message', sa.Text, nullable=False),
         sa.Column('checks', sa.JSON, nullable=False),
         sa.Column('seconds', sa.Float, nullable=False),
+        if_not_exists=True,
     )

@@ -137,9 +137,10 @@ class Rig:
         plan: plans.Plan,
         registry: Registry,
         bounds: limits.Limits | None = None,
+        url: str = '',
     ) -> None:
         self.plan = plan
-        self.url = fixtures.make(directory / 'journal.db')
+        self.url = url or fixtures.make(directory / 'journal.db')
         self.bounds = bounds or limits.Limits()
         self._registry = registry
         self._directory = directory

@@ -15,6 +15,7 @@
 
 import functools
 import pathlib
+import sqlite3
 import tempfile
 from typing import Any
 
@@ -38,7 +39,8 @@ class Unsynced(fixtures.Fixture):
 
 
 def _leave_it(connection: Any, _record: Any) -> None:
-    connection.execute('PRAGMA synchronous=OFF')
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute('PRAGMA synchronous=OFF')
 
 
 def make(path: pathlib.Path) -> str:

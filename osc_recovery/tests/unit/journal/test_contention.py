@@ -14,33 +14,40 @@
 """Several processes at one journal."""
 
 from collections import Counter
+import dataclasses
 import json
 import os
 import pathlib
 import signal
 import traceback
 
+import testscenarios
+
 from osc_recovery import exceptions
 from osc_recovery.journal import process
 from osc_recovery.journal import store
 from osc_recovery.model import steps
-from osc_recovery.tests.unit import base
 from osc_recovery.tests.unit.execution import fakes
+from osc_recovery.tests.unit.journal import servers
+
+load_tests = testscenarios.load_tests_apply_scenarios
 
 _DEADLINE = 30  # seconds
 
 
-class ContentionTestCase(base.TestCase):
+class ContentionTestCase(servers.ServerTestCase):
     """Children that all begin when a file appears."""
+
+    scenarios = servers.SCENARIOS
 
     def setUp(self) -> None:
         super().setUp()
-        self.url = f'sqlite:///{self.home}/journal.db'
+        self.url = self.empty()
         self.go = self.home / 'go'
         self.done = self.home / 'done'
         self.answers: list[pathlib.Path] = []
 
-    def _fork(self, host: str, writes: int = 0) -> int:
+    def _fork(self, host: str, writes: int = 0, run: str = '') -> int:
         answer = self.home / f'answer{len(self.answers)}'
         self.answers.append(answer)
         pid = os.fork()
@@ -51,7 +58,7 @@ class ContentionTestCase(base.TestCase):
             signal.alarm(_DEADLINE)
             fakes.wait_for(self.go.exists, 'go')
             try:
-                said = self._contend(host, writes)
+                said = self._contend(host, writes, run)
             except exceptions.Held as exc:
                 said = f'Held {exc}'
             except BaseException:
@@ -63,9 +70,13 @@ class ContentionTestCase(base.TestCase):
         finally:
             os._exit(0)
 
-    def _contend(self, host: str, writes: int) -> str:
+    def _contend(self, host: str, writes: int, former: str) -> str:
         journal = store.Journal(self.url)
-        run = journal.create_run('relocate', host, {}, process.current())
+        me = process.current()
+        if former:
+            run = journal.take_over(former, me)
+        else:
+            run = journal.create_run('relocate', host, {}, me)
         for index in range(writes):
             journal.begin_step(run.id, 's', index, 'k', {})
             journal.end_step(run.id, 's', index, steps.StepState.DONE)
@@ -96,24 +107,37 @@ class ContentionTestCase(base.TestCase):
                 self.assertIn(winner, line)
                 self.assertIn(f'process {holder}', line)
                 self.assertIn('look with', line)
-        journal = store.Journal(self.url)
-        self.addCleanup(journal.dispose)
+        journal = self.opened(self.url)
         self.assertEqual([winner], [run.id for run in journal.runs()])
 
     def test_several_hosts(self) -> None:
         pids = [self._fork(f'dead{n}', writes=20) for n in range(3)]
         said = self._results(pids)
         self.assertEqual(['won'] * 3, [line[:3] for line in said], str(said))
-        journal = store.Journal(self.url)
-        self.addCleanup(journal.dispose)
+        journal = self.opened(self.url)
         for run in journal.runs():
             self.assertEqual(20, len(journal.steps(run.id)))
+
+    def test_one_run_that_many_would_go_on_with(self) -> None:
+        journal = self.opened(self.url)
+        former = dataclasses.replace(process.current(), started=1)
+        run = journal.create_run('relocate', 'dead1', {}, former)
+        pids = [self._fork('dead1', 3, run.id) for _ in range(4)]
+        said = self._results(pids)
+        words = Counter(line.split()[0] for line in said)
+        self.assertEqual({'won': 1, 'Held': 3}, dict(words), str(said))
+        winner = pids[[line[:3] for line in said].index('won')]
+        self.assertEqual(winner, journal.run(run.id).process.pid)
+        # and the one that it was taken from stores nothing any more
+        error = self.assertRaises(
+            exceptions.Held, journal.begin_step, run.id, 's', 9, 'k', {}
+        )
+        self.assertIn('taken over', str(error))
 
     def test_dead_holder(self) -> None:
         """A run whose process was killed can be resumed or abandoned."""
         pids = [self._fork('dead1')]
-        journal = store.Journal(self.url)
-        self.addCleanup(journal.dispose)
+        journal = self.opened(self.url)
         self.go.touch()
         fakes.wait_for(self.answers[0].exists, 'the answer')
         (run,) = journal.runs()

@@ -22,21 +22,29 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
+import testscenarios
 
 from osc_recovery.db import engine
 from osc_recovery import exceptions
 from osc_recovery.journal import migrate
-from osc_recovery.journal import store
+from osc_recovery.journal import process
 from osc_recovery.journal import tables
-from osc_recovery.tests.unit import base
+from osc_recovery.tests.unit.journal import servers
 
 
-class MigrationTestCase(base.TestCase):
+load_tests = testscenarios.load_tests_apply_scenarios
+
+
+class MigrationTestCase(servers.ServerTestCase):
     """Old, new and newer schemas."""
+
+    scenarios = servers.SCENARIOS
 
     def setUp(self) -> None:
         super().setUp()
-        self.url = f'sqlite:///{self.home}/journal.db'
+        # whatever MariaDB's administrator had in mind
+        latin = 'CHARACTER SET latin1' * (self.server == servers.MARIADB)
+        self.url = self.empty(latin)
         self.database = engine.Database('journal', self.url)
         self.addCleanup(self.database.dispose)
 
@@ -67,6 +75,27 @@ class MigrationTestCase(base.TestCase):
             found = autogenerate.compare_metadata(context, tables.METADATA)
         self.assertEqual([], found)
 
+    def test_cut_off(self) -> None:
+        """MariaDB keeps the tables that were made before a crash."""
+        with self.database.writing() as connection:
+            for name in ('runs', 'leases'):
+                tables.METADATA.tables[name].create(connection)
+        if self.server != servers.MARIADB:
+            # the others roll them back
+            with self.database.writing() as connection:
+                tables.METADATA.drop_all(connection)
+        migrate.upgrade(self.database)
+        self.test_migrations_make_the_tables()
+
+    def test_names_are_compared_exactly(self) -> None:
+        """Whatever the database's own character set and collation are."""
+        journal = self.opened(self.url)
+        for host in ('dead1', 'Dead1', 'd\xe9ad1', 'dead\U0001f480'):
+            journal.create_run('relocate', host, {}, process.current())
+        self.assertEqual(4, len(journal.runs()))
+        for host in ('DEAD1', 'dead'):
+            self.assertIsNone(journal.lease(host))
+
     def test_newer_journal(self) -> None:
         migrate.upgrade(self.database)
         with self.database.writing() as connection:
@@ -75,8 +104,7 @@ class MigrationTestCase(base.TestCase):
                     f"UPDATE {tables.VERSION_TABLE} SET version_num = '999'"
                 )
             )
-        journal = store.Journal(self.url)
-        self.addCleanup(journal.dispose)
+        journal = self.opened(self.url)
         error = self.assertRaises(exceptions.UsageError, journal.runs)
         self.assertIn('999', str(error))
         self.assertIn('upgrade osc-recovery', str(error))

@@ -18,6 +18,7 @@ from typing import Any
 from unittest import mock
 
 from oslo_db import exception as db_exception
+import testscenarios
 
 from osc_recovery.db import engine
 from osc_recovery import exceptions
@@ -29,8 +30,9 @@ from osc_recovery.model import facts
 from osc_recovery.model import results
 from osc_recovery.model import runs
 from osc_recovery.model import steps
-from osc_recovery.tests.unit import base
-from osc_recovery.tests.unit.journal import fixtures
+from osc_recovery.tests.unit.journal import servers
+
+load_tests = testscenarios.load_tests_apply_scenarios
 
 Run = results.RunState
 Step = steps.StepState
@@ -39,13 +41,14 @@ ALICE = runs.Process('desk1', 4711, 99, 'alice')
 BOB = runs.Process('desk2', 4712, 98, 'bob')
 
 
-class JournalCase(base.TestCase):
-    """A journal in a file, and processes whose life is made up."""
+class JournalCase(servers.ServerTestCase):
+    """A journal, and processes whose life is made up."""
+
+    scenarios = servers.SCENARIOS
 
     def setUp(self) -> None:
         super().setUp()
-        self.useFixture(fixtures.Unsynced())
-        self.url = fixtures.make(self.home / 'journal.db')
+        self.url = self.made()
         self.journal = self.open()
         self.lives: bool | None = False
         patch = mock.patch.object(
@@ -58,9 +61,7 @@ class JournalCase(base.TestCase):
         self.addCleanup(patch.stop)
 
     def open(self) -> store.Journal:
-        journal = store.Journal(self.url)
-        self.addCleanup(journal.dispose)
-        return journal
+        return self.opened(self.url)
 
     def create(
         self, host: str = 'dead1', who: runs.Process = ALICE
