@@ -65,7 +65,9 @@ class Write(base.Lister):
         """Plan, show, ask, run, tell."""
         host = getattr(parsed_args, 'host', None)
         if host and not parsed_args.dry_run:
-            self.recovery.runner().refuse_held(host)
+            self.recovery.runner().refuse_held(
+                host, getattr(parsed_args, 'override', ())
+            )
         plan = self.make_plan(parsed_args)
         shown = not parsed_args.dry_run
         sys.stderr.write(self.recovery.describe_plan(plan, servers=shown))

@@ -53,7 +53,7 @@ def is_read_only(exc: Exception) -> bool:
 
 def is_commit_unknown(exc: Exception) -> bool:
     """Whether nobody knows if the transaction was committed."""
-    return _mysql_code(exc) == _COMMIT_FAILED
+    return bool(_mysql_code(exc) == _COMMIT_FAILED)
 
 
 def wait_for_others(connection: Any, _record: Any) -> None:

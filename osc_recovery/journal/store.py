@@ -20,7 +20,7 @@ a crash.  Every transaction can be repeated, so one whose answer was lost
 
 from collections.abc import Callable, Iterable, Mapping
 import threading
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from oslo_db import exception as db_exception
 import sqlalchemy as sa
@@ -53,6 +53,16 @@ class JournalError(exceptions.ServiceUnavailable):
     """The journal cannot be read or written."""
 
 
+class Hold(Protocol):
+    """What a run holds outside of the journal, and gives back at its end."""
+
+    def check(self) -> None:
+        """Raise Held when it was taken away."""
+
+    def give_back(self) -> None:
+        """Give it back; raises nothing but Held."""
+
+
 class _Taken(JournalError):
     """A row with that key is there already."""
 
@@ -70,6 +80,7 @@ class Journal:
         self._lock = threading.Lock()
         self._opened = False
         self._mine: dict[str, run_model.Process] = {}
+        self._holds: dict[str, Hold] = {}
 
     def upgrade(self) -> None:
         """Bring the schema up to date; done by the first other call, too.
@@ -146,6 +157,14 @@ class Journal:
         self._mine[found.id] = process
         return self.run(found.id)
 
+    def hold(self, run_id: str, hold: Hold) -> None:
+        """Look at something else, too, before every intent of a run.
+
+        It is given back before the run is over: what a crash leaves then
+        is a run that can be gone on with.
+        """
+        self._holds[run_id] = hold
+
     def set_state(
         self, run_id: str, state: results.RunState, message: str = ''
     ) -> None:
@@ -159,6 +178,8 @@ class Journal:
             self._require_mine(connection, run_id)
             rows.set_state(connection, run_id, state, message)
 
+        if state in rows.OVER and run_id in self._holds:
+            self._holds.pop(run_id).give_back()
         self._write(work)
 
     def release(self, run_id: str) -> None:
@@ -202,6 +223,7 @@ class Journal:
             self._require_mine(connection, run_id)
             entries.begin(connection, (run_id, subject, index), kind, intent)
 
+        self._check_hold(run_id)
         self._write(work)
 
     def remember(
@@ -226,6 +248,8 @@ class Journal:
             key = (run_id, subject, index)
             entries.end(connection, key, state, outcome, error)
 
+        if state is step_model.StepState.UNDOING:
+            self._check_hold(run_id)
         self._write(work)
 
     def steps(
@@ -285,6 +309,10 @@ class Journal:
         process = self._mine.get(run_id)
         if process is not None:
             rows.require_holder(connection, run_id, process)
+
+    def _check_hold(self, run_id: str) -> None:
+        if run_id in self._holds:
+            self._holds[run_id].check()
 
     def _read(self, work: Callable[..., T], *args: Any) -> T:
         if not self._opened:

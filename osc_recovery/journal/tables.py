@@ -14,8 +14,8 @@
 
 Times are ISO 8601 text in UTC, so that they sort and read the same in every
 database.  On MariaDB and MySQL names are compared exactly, as the others do
-(``utf8mb4_bin``), and JSON is as long as LONGTEXT.  A change here needs a migration, and its number in
-``HEAD``.
+(``utf8mb4_bin``), and JSON is as long as LONGTEXT.  A change here needs a
+migration, and its number in ``HEAD``.
 """
 
 from typing import Any

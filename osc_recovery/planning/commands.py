@@ -27,6 +27,10 @@ Params = dict[str, Any]
 Lines = Iterator[str]
 
 
+#: the step of the run itself
+LEASE = 'lease'
+
+
 class Command(NamedTuple):
     """One call or statement of one step of one server."""
 
@@ -41,13 +45,22 @@ def describe(plan: plans.Plan) -> tuple[Command, ...]:
     Servers that are left out send nothing.  Raises KeyError for a kind of
     step that has no wording.
     """
-    return tuple(
+    lines = [
         Command(server.name, spec.kind, line)
         for server in plan.servers
         if not server.blocked
         for spec in server.steps
         for line in _WORDING[spec.kind](server.uuid, spec.params)
-    )
+    ]
+    if not lines or not plan.cell:
+        return tuple(lines)
+    return (*_lease(plan, taken=True), *lines, *_lease(plan, taken=False))
+
+
+def _lease(plan: plans.Plan, *, taken: bool) -> Iterator[Command]:
+    """What the run does once, before the first server and after the last."""
+    for line in statements.lease(plan.cell, plan.host, taken=taken):
+        yield Command(plan.host, LEASE, line)
 
 
 def _lock(uuid: str, params: Params) -> Lines:
@@ -128,8 +141,9 @@ def _fence_down(host: str, params: Params) -> Lines:
 
 def _fence_disable(host: str, params: Params) -> Lines:
     yield 'nova GET /os-services?binary=nova-compute'
-    reason = f'osc-recovery <run> {params["operator"]}'
-    body = text.json({'status': 'disabled', 'disabled_reason': reason})
+    body = text.json(
+        {'status': 'disabled', 'disabled_reason': statements.LEASE}
+    )
     yield f'nova PUT /os-services/{params["service"]} {body}'
 
 
@@ -146,4 +160,4 @@ _WORDING: dict[str, Callable[[str, Params], Lines]] = {
     'fence-down': _fence_down,
     'fence-disable': _fence_disable,
 }
-KINDS = frozenset(_WORDING)
+KINDS = frozenset(_WORDING) | {LEASE}

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The SQL of the steps as text; db/moves.py and db/mappings.py send it."""
+"""The SQL of the steps as text; db/{moves,mappings,leases}.py send it."""
 
 # Nothing here is sent to a database: these are sentences for people.
 # ruff: noqa: S608
@@ -22,6 +22,9 @@ from osc_recovery.planning import text
 
 Params = dict[str, Any]
 Lines = Iterator[str]
+
+#: what stands in a host's disabled reason while a run works on it
+LEASE = 'osc-recovery <run> <who> at work since <now>'
 
 _DESTROYING = "('accepted', 'pre-migrating', 'done')"
 _STATE = 'host, node, vm_state, task_state'
@@ -56,6 +59,24 @@ def move(uuid: str, params: Params) -> Lines:
     )
     yield f'{cell}: {_insert_tombstone(uuid, params, source, target)}'
     yield f'{cell}: COMMIT'
+
+
+def lease(cell: str, host: str, *, taken: bool) -> Lines:
+    """The run's name in the host's service row, put there and taken off."""
+    row = (
+        f"WHERE host = {text.sql(host)} AND binary = 'nova-compute' AND "
+        'deleted = 0'
+    )
+    new = f"'{LEASE}'"
+    if not taken:
+        new = '<as it was, or as the fence leaves it>'
+    yield f'cell {cell}: BEGIN'
+    yield (
+        f'cell {cell}: SELECT disabled, disabled_reason FROM services {row} '
+        'FOR UPDATE'
+    )
+    yield f'cell {cell}: UPDATE services SET disabled_reason = {new} {row}'
+    yield f'cell {cell}: COMMIT'
 
 
 def mapping_read(params: Params) -> Lines:

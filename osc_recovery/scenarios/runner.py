@@ -13,6 +13,7 @@
 """Carries out plans, and goes on with, undoes and shows runs."""
 
 from collections.abc import Callable
+from collections.abc import Collection
 import dataclasses
 import threading
 from typing import Any
@@ -32,10 +33,12 @@ from osc_recovery.model import steps
 from osc_recovery.reports import run as report
 from osc_recovery.scenarios import environment
 from osc_recovery.scenarios import fence
+from osc_recovery.scenarios import lease as host_lease
 from osc_recovery.scenarios import relocate
 from osc_recovery.scenarios import verify
 from osc_recovery.scenarios import watch
 from osc_recovery.steps import base
+from osc_recovery.steps import lease as lease_step
 from osc_recovery.steps import registry
 
 Listener = Callable[[events.Event], None]
@@ -52,16 +55,19 @@ class Runner:
     def __init__(self, env: environment.Environment) -> None:
         self._env = env
 
-    def refuse_held(self, host: str) -> None:
+    def refuse_held(self, host: str, overridden: Collection[str] = ()) -> None:
         """Raise Held at once when another run has the host.
 
         The lease is taken when the run starts; this only spares whoever
         would be refused then from waiting for a plan, which a run under
-        way changes while it is made.
+        way changes while it is made.  ``overridden`` are the gates that
+        the operator passes.
         """
         lease = self._env.journal.lease(host)
         if lease is not None:
             raise leases.held(lease)
+        if lease_step.GATE not in overridden:
+            host_lease.refuse_held(self._env, host)
 
     def start(
         self, plan: plans.Plan, listener: Listener, *, recheck: bool
@@ -86,6 +92,7 @@ class Runner:
         )
         for left in _left_out(plan, changed):
             journal.set_server(run.id, left)
+        _hold(self._env, run, plan, results.RunState.ABANDONED)
         scenario.begin(plan, run)
         return self._run(run.id, kept, listener)
 
@@ -103,10 +110,12 @@ class Runner:
                 f'Run {run.id} is done: there is nothing to go on with.'
             )
         watch.require_dead(self._env, run.host)
-        self._env.journal.take_over(
+        run = self._env.journal.take_over(
             run.id, process.current(), unseen=process_gone
         )
-        return self._run(run.id, self.plan_of(run.id), listener)
+        plan = self.plan_of(run.id)
+        _hold(self._env, run, plan, results.RunState.PAUSED)
+        return self._run(run.id, plan, listener)
 
     def revert(
         self, run_id: str, listener: Listener, *, process_gone: bool = False
@@ -115,16 +124,29 @@ class Runner:
         run = self._env.journal.run(run_id)
         plan = self.plan_of(run.id)
         _scenario(self._env, plan).revertible(run)
-        self._env.journal.take_over(
+        run = self._env.journal.take_over(
             run.id, process.current(), unseen=process_gone
         )
+        _hold(self._env, run, plan, results.RunState.PAUSED)
         with cancel.interruptible(threading.Event()) as stop:
             return self._engine(plan, listener, stop).undo(run.id, plan)
 
     def abandon(self, run_id: str, *, process_gone: bool = False) -> None:
-        """Release the lease of a run whose process is gone."""
+        """Release the host of a run whose process is gone.
+
+        Raises ServiceUnavailable when it still stands in the host's row,
+        because the cell's database is away: it can be called again.
+        """
         journal = self._env.journal
-        journal.abandon(journal.run(run_id).id, unseen=process_gone)
+        run = journal.run(run_id)
+        nothing = None
+        try:
+            journal.abandon(run.id, unseen=process_gone)
+        except exceptions.NothingToDo as exc:
+            nothing = exc
+        released = host_lease.release(self._env, run, self.plan_of(run.id))
+        if nothing is not None and not released:
+            raise nothing
 
     def runs(self) -> tuple[runs.RunRecord, ...]:
         """All runs, newest first."""
@@ -191,6 +213,22 @@ def describe(result: results.RunResult) -> str:
 def verified(server: results.ServerResult) -> str:
     """How many of a server's checks are right."""
     return report.verified(server)
+
+
+def _hold(
+    env: environment.Environment,
+    run: runs.RunRecord,
+    plan: plans.Plan,
+    refused: results.RunState,
+) -> None:
+    """Take the host where everybody looks; the run's state if that fails."""
+    holding = host_lease.Holding(env, run, plan)
+    try:
+        holding.take()
+    except exceptions.RecoveryError as exc:
+        env.journal.hold(run.id, holding)
+        env.journal.set_state(run.id, refused, str(exc))
+        raise
 
 
 def _scenario(env: environment.Environment, plan: plans.Plan) -> Any:

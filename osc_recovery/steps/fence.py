@@ -16,6 +16,7 @@ from typing import Any
 
 from osc_recovery.cloud import session
 from osc_recovery import exceptions
+from osc_recovery.model import leases
 from osc_recovery.model import steps
 from osc_recovery.steps import base
 
@@ -82,17 +83,30 @@ class Disable(_Service):
     ) -> steps.Observation:
         """Done when it is disabled with our reason."""
         found = self._read(task)
-        wanted = ('disabled', _reason(task))
-        if (found['status'], found['disabled_reason']) == wanted:
+        reason = found['disabled_reason']
+        ours = _is_lease(reason, task) or reason == _reason(task)
+        if found['status'] == 'disabled' and ours:
             return steps.Observation.DONE
         return steps.Observation.SAFE
 
     def act(self, task: steps.Task, intent: dict[str, Any]) -> dict[str, Any]:
-        """Disable it, with a reason that stock commands show."""
-        self._clouds.compute.disable(task.params['service'], _reason(task))
+        """Disable it, with a reason that stock commands show.
+
+        While the run holds the host its lease stands there already, and
+        stays: nova's API would write another reason over it.
+        """
+        reason = self._read(task)['disabled_reason']
+        if not _is_lease(reason, task):
+            reason = _reason(task)
+        self._clouds.compute.disable(task.params['service'], reason)
         return {}
 
 
 def _reason(task: steps.Task) -> str:
     """What ``openstack compute service list --long`` shows: run and who."""
-    return f'osc-recovery {task.run_id} {task.params["operator"]}'
+    return leases.closed(task.run_id, task.params['operator'])
+
+
+def _is_lease(reason: str | None, task: steps.Task) -> bool:
+    lease = leases.parse(reason)
+    return lease is not None and lease.run_id == task.run_id

@@ -142,11 +142,13 @@ class TestCase(testtools.TestCase):
             self.assertNotIn(text, output.out + output.err)
         return output
 
-    def started(self, *args: str) -> subprocess.Popen[str]:
+    def started(
+        self, *args: str, env: dict[str, str] | None = None
+    ) -> subprocess.Popen[str]:
         """Start ``openstack recovery ...`` without waiting for it."""
         return subprocess.Popen(
             [sys.executable, '-m', 'openstackclient.shell', 'recovery', *args],
-            env=self.environ(),
+            env={**self.environ(), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

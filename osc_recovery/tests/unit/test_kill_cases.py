@@ -14,6 +14,7 @@
 
 from osc_recovery.planning import commands
 from osc_recovery.tests.functional import test_crash
+from osc_recovery.tests.functional import test_operators
 from osc_recovery.tests.unit import base
 
 
@@ -25,5 +26,6 @@ class KillCasesTestCase(base.TestCase):
             *test_crash.BEFORE_RETURN,
             *test_crash.AFTER_RETURN,
             *test_crash.FENCE_STEPS,
+            *test_operators.LEASE_STEPS,
         }
         self.assertEqual(set(commands.KINDS), killed)

@@ -15,6 +15,7 @@
 
 from collections import Counter
 import functools
+from typing import ClassVar
 
 import testscenarios
 
@@ -40,7 +41,9 @@ BOUNDARIES = (
 class CrashTestCase(servers.ServerTestCase):
     """Killed and resumed; killed and reverted."""
 
-    scenarios = [s for s in servers.SCENARIOS if s[0] != servers.SQLITE]
+    scenarios: ClassVar[servers.Scenarios] = [
+        s for s in servers.SCENARIOS if s[0] != servers.SQLITE
+    ]
 
     def setUp(self) -> None:
         super().setUp()
@@ -75,7 +78,7 @@ class CrashTestCase(servers.ServerTestCase):
                     self.assertIsNone(journal.lease('dead1'))
 
     def test_reverted(self) -> None:
-        rig, world = self.rig('revert')
+        rig, _ = self.rig('revert')
         boundary = harness.Boundary('uuid-a', 'make', crash.AFTER_ACT)
         self.assertTrue(rig.start(boundary).was_killed)
         undo = harness.Boundary('uuid-a', 'set', crash.AFTER_UNDO)

@@ -41,7 +41,8 @@ URLS = {
     POSTGRESQL: os.environ.get('OSC_RECOVERY_TEST_JOURNAL_POSTGRESQL_URL')
     or 'postgresql+psycopg2://postgres@127.0.0.1:5432/postgres',
 }
-SCENARIOS = [
+Scenarios = list[tuple[str, dict[str, str]]]
+SCENARIOS: Scenarios = [
     (name, {'server': name}) for name in (SQLITE, MARIADB, POSTGRESQL)
 ]
 #: seconds to find out whether a server answers

@@ -14,7 +14,7 @@
 """What a journal has to hold, and to live through, on any server."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 
 import sqlalchemy as sa
@@ -112,13 +112,15 @@ class LostAnswersTestCase(servers.ServerTestCase):
         super().setUp()
         self.journal = self.opened(self.made())
         self.me = process.current()
-        self.run = self.journal.create_run('relocate', 'dead1', {}, self.me)
-        self.key = (self.run.id, 's', 0)
+        self.made_run = self.journal.create_run(
+            'relocate', 'dead1', {}, self.me
+        )
+        self.key = (self.made_run.id, 's', 0)
         self.journal.begin_step(*self.key, 'k', {'a': 1})
 
     def calls(self) -> dict[str, Callable[[], Any]]:
         """Every method that writes."""
-        journal, run = self.journal, self.run
+        journal, run = self.journal, self.made_run
         fence = facts.Fence('dead1', 'statement', 'off', 'op', '2026-01-01')
         server = results.ServerResult('u', 'web', results.ServerState.DONE)
         done = steps.StepState.DONE
@@ -146,7 +148,9 @@ class LostAnswersTestCase(servers.ServerTestCase):
         writing = store._in_writing
         for name, call in self.calls().items():
             with self.subTest(name):
-                lost = [engine.Disconnected('the answer was lost')]
+                lost: list[Exception] = [
+                    engine.Disconnected('the answer was lost')
+                ]
 
                 def once(*args: Any, lost: list[Exception] = lost) -> Any:
                     found = writing(*args)
@@ -158,11 +162,11 @@ class LostAnswersTestCase(servers.ServerTestCase):
                     call()
                 self.assertEqual([], lost)
         self.assertEqual(2, len(self.journal.runs()))
-        found = self.journal.steps(self.run.id)
+        found = self.journal.steps(self.made_run.id)
         self.assertEqual([0, 1], [step.index for step in found])
         self.assertEqual({'a': 1, 'b': 2}, found[0].intent)
         self.assertEqual({'c': 3}, found[0].outcome)
-        self.assertEqual(1, len(self.journal.servers(self.run.id)))
+        self.assertEqual(1, len(self.journal.servers(self.made_run.id)))
         self.assertEqual({}, self.journal.fences())
         self.assertIsNone(self.journal.lease('dead1'))
 
@@ -183,21 +187,25 @@ class LostAnswersTestCase(servers.ServerTestCase):
 
                 with mock.patch.object(store, '_in_writing', late):
                     call()
-        self.assertEqual(2, len(self.journal.steps(self.run.id)))
+        self.assertEqual(2, len(self.journal.steps(self.made_run.id)))
         self.assertIsNone(self.journal.lease('dead1'))
 
 
 class RealFailuresTestCase(servers.ServerTestCase):
     """What only a server can do to its clients."""
 
-    scenarios = [s for s in servers.SCENARIOS if s[0] != servers.SQLITE]
+    scenarios: ClassVar[servers.Scenarios] = [
+        s for s in servers.SCENARIOS if s[0] != servers.SQLITE
+    ]
 
     def setUp(self) -> None:
         super().setUp()
         self.url = self.made()
         self.journal = self.opened(self.url)
         self.me = process.current()
-        self.run = self.journal.create_run('relocate', 'dead1', {}, self.me)
+        self.made_run = self.journal.create_run(
+            'relocate', 'dead1', {}, self.me
+        )
 
     def test_connection_is_cut(self) -> None:
         """In the middle of a transaction, by somebody else."""
@@ -216,9 +224,9 @@ class RealFailuresTestCase(servers.ServerTestCase):
             return writing(database, and_cut, *args)
 
         with mock.patch.object(store, '_in_writing', cut):
-            self.journal.begin_step(self.run.id, 's', 0, 'k', {})
+            self.journal.begin_step(self.made_run.id, 's', 0, 'k', {})
         self.assertEqual(1, cuts)
-        self.assertEqual(1, len(self.journal.steps(self.run.id)))
+        self.assertEqual(1, len(self.journal.steps(self.made_run.id)))
 
     def _kill(self, connection: sa.Connection) -> None:
         other = sa.create_engine(self.url)
@@ -256,10 +264,10 @@ class RealFailuresTestCase(servers.ServerTestCase):
             self.journal._database.engine.dispose()
         error = self.assertRaises(
             store.JournalError,
-            *(self.journal.begin_step, self.run.id, 's', 0, 'k', {}),
+            *(self.journal.begin_step, self.made_run.id, 's', 0, 'k', {}),
         )
         self.assertIn('is read-only', str(error))
-        self.assertEqual((), self.journal.steps(self.run.id))
+        self.assertEqual((), self.journal.steps(self.made_run.id))
 
     def test_no_such_database(self) -> None:
         url = sa.make_url(self.url).set(database='osc_recovery_nowhere')
@@ -272,7 +280,9 @@ class RealFailuresTestCase(servers.ServerTestCase):
 class PasswordTestCase(servers.ServerTestCase):
     """A password that is wrong is shown to nobody."""
 
-    scenarios = [s for s in servers.SCENARIOS if s[0] == servers.MARIADB]
+    scenarios: ClassVar[servers.Scenarios] = [
+        s for s in servers.SCENARIOS if s[0] == servers.MARIADB
+    ]
 
     def test_wrong_password(self) -> None:
         url = sa.make_url(self.empty()).set(

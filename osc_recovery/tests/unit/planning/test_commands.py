@@ -86,9 +86,8 @@ class TestDescribe(base.TestCase):
         )
 
     def test_rows_name_server_and_step(self) -> None:
-        first = commands.describe(relocate.plan(making.one(), CHOICE, 'now'))[
-            0
-        ]
+        made = commands.describe(relocate.plan(making.one(), CHOICE, 'now'))
+        first = next(line for line in made if line.step != commands.LEASE)
 
         self.assertEqual(('sm-k-bfv', 'lock'), first[:2])
 
@@ -146,10 +145,22 @@ class TestDescribe(base.TestCase):
             [
                 f'nova PUT /os-services/{service} {{"forced_down": true}}',
                 f'nova PUT /os-services/{service} {{"status": "disabled", '
-                '"disabled_reason": "osc-recovery <run> ops"}',
+                '"disabled_reason": "osc-recovery <run> <who> at work since '
+                '<now>"}',
             ],
-            [line for line in sent if ' GET ' not in line],
+            [line for line in sent if line.startswith('nova PUT')],
         )
+
+    def test_the_lease_is_first_and_last(self) -> None:
+        made = commands.describe(relocate.plan(making.one(), CHOICE, 'now'))
+        for taken in (made[:4], made[-4:]):
+            self.assertEqual(
+                {('kvm1', 'lease')}, {(line[0], line[1]) for line in taken}
+            )
+            self.assertIn('FOR UPDATE', taken[1].command)
+            self.assertIn('SET disabled_reason', taken[2].command)
+        self.assertIn('at work since', made[2].command)
+        self.assertNotIn('at work since', made[-2].command)
 
     def test_every_kind_of_step_has_its_words(self) -> None:
         known = set(registry.registry({}, None, mock.Mock(), mock.MagicMock()))
