@@ -77,6 +77,7 @@ class ResumeRun(writing.Write):
         parser = base.Lister.get_parser(self, prog_name)
         add_run(parser)
         add_process_gone(parser)
+        confirm.add_accept(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> writing.Table:
@@ -89,6 +90,7 @@ class ResumeRun(writing.Write):
                     parsed_args.run,
                     listener,
                     process_gone=parsed_args.process_gone,
+                    accept=frozenset(parsed_args.accept),
                 )
             )
 

@@ -66,11 +66,27 @@ def plan(
     )
 
 
-def still_dead(host: facts.Host) -> tuple[findings.Finding, ...]:
-    """What forbids to go on with a run, as it would have forbidden it."""
-    checks = (frame.host_alive, frame.fence_missing, frame.fence_stale)
+def still_dead(
+    host: facts.Host, accept: frozenset[str] = frozenset()
+) -> tuple[findings.Finding, ...]:
+    """What has to be said of going on with a run; some of it forbids that.
+
+    The same as when the run was planned: who could contradict, and was not
+    heard, has not agreed.
+    """
+    checks = (
+        frame.host_alive,
+        frame.heartbeat_unknown,
+        frame.watcher_silent,
+        frame.fence_missing,
+        frame.fence_stale,
+    )
     cloud = _alone(host)
-    return tuple(found for look in checks for found in look(cloud))
+    return tuple(
+        found.accept() if found.code in accept else found
+        for look in checks
+        for found in look(cloud)
+    )
 
 
 def fenced(host: facts.Host) -> bool:

@@ -97,23 +97,30 @@ class Runner:
         return self._run(run.id, kept, listener)
 
     def resume(
-        self, run_id: str, listener: Listener, *, process_gone: bool = False
+        self,
+        run_id: str,
+        listener: Listener,
+        *,
+        process_gone: bool = False,
+        accept: frozenset[str] = frozenset(),
     ) -> results.RunResult:
         """Go on with a run whose process is gone, or that was paused.
 
         ``process_gone`` is the operator's word about a process on another
-        machine, which cannot be looked at from here.
+        machine, which cannot be looked at from here; ``accept`` are
+        findings that were not accepted when the run was planned.
         """
         run = self._env.journal.run(run_id)
         if run.state is results.RunState.DONE:
             raise exceptions.NothingToDo(
                 f'Run {run.id} is done: there is nothing to go on with.'
             )
-        watch.require_dead(self._env, run.host)
+        plan = self.plan_of(run.id)
+        accepted = accept.union(plan.parameters.get('accept', ()))
+        watch.require_dead(self._env, run.host, accepted)
         run = self._env.journal.take_over(
             run.id, process.current(), unseen=process_gone
         )
-        plan = self.plan_of(run.id)
         _hold(self._env, run, plan, results.RunState.PAUSED)
         return self._run(run.id, plan, listener)
 

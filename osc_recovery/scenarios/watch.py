@@ -44,14 +44,20 @@ def watched(env: environment.Environment, name: str) -> facts.Host:
     )
 
 
-def require_dead(env: environment.Environment, name: str) -> None:
+def require_dead(
+    env: environment.Environment,
+    name: str,
+    accept: frozenset[str] = frozenset(),
+) -> None:
     """Raise Blocked when a host may have come back to life.
 
     A run that is gone on with hours later must not take it for dead
-    because it was dead when the run began.
+    because it was dead when the run began, nor because nobody answers who
+    would know better: that needs consent (``watcher-silent``).
     """
-    for found in planning.still_dead(watched(env, name)):
-        raise exceptions.Blocked(
-            f'Blocked, nothing was changed: {found.code}: {found.fact} '
-            f'{found.remedy}'
-        )
+    for found in planning.still_dead(watched(env, name), accept):
+        if found.blocks:
+            raise exceptions.Blocked(
+                f'Blocked, nothing was changed: {found.code}: {found.fact} '
+                f'{found.remedy}'
+            )

@@ -64,6 +64,17 @@ def watcher_silent(cloud: facts.CloudFacts) -> Findings:
             )
 
 
+def heartbeat_unknown(cloud: facts.CloudFacts) -> Findings:
+    """nova's own word about the host could not be read twice."""
+    for what in _unknown(cloud):
+        if what.startswith('service'):
+            yield catalogue.finding(
+                'facts-unknown',
+                f'could not be read: {what}',
+                'Bring that database back and try again.',
+            )
+
+
 def service_missing(cloud: facts.CloudFacts) -> Findings:
     """The host has no nova-compute row: an empty uuid stands for none."""
     if not cloud.source.service.uuid:

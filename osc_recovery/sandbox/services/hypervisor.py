@@ -21,7 +21,6 @@ import os
 import pathlib
 import shutil
 import tempfile
-import threading
 from typing import Any
 
 from nova.compute import power_state
@@ -60,8 +59,6 @@ class SandboxDriver(fake.FakeDriverWithoutFakeNodes):
     memory_mb = 65536
     local_gb = 1000
 
-    _saving = threading.Lock()
-
     def init_host(self, host: str) -> None:
         """Find the guests that outlived the last nova-compute."""
         super().init_host(host)
@@ -74,13 +71,15 @@ class SandboxDriver(fake.FakeDriverWithoutFakeNodes):
             )
 
     def _save(self) -> None:
-        # Threads that start guests at the same time come here together.
-        with self._saving:
-            guests = {
+        # Threads that start guests at the same time come here together:
+        # what this driver knows is looked at when it is their turn.
+        records.update_guests(
+            self._directory,
+            lambda _: {
                 uuid: records.Guest(guest.name, NAMES[guest.state])
                 for uuid, guest in list(self.instances.items())
-            }
-            records.write_guests(self._directory, guests)
+            },
+        )
 
     def _set_state(self, instance: Any, state: int) -> None:
         # Raises InstanceNotFound, as the base class does.

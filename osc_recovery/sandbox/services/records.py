@@ -17,7 +17,9 @@ its process, as hardware does. Standard library only: the controller reads
 the same files.
 """
 
+from collections.abc import Callable
 import datetime
+import fcntl
 import json
 import os
 import pathlib
@@ -30,6 +32,7 @@ SUSPENDED = 'suspended'
 SHUTDOWN = 'shutdown'
 
 GUESTS = 'guests.json'
+LOCK = 'guests.lock'
 EXPORTS = 'exports.json'
 VIOLATIONS = 'violations.jsonl'
 
@@ -70,15 +73,33 @@ def write_guests(host: pathlib.Path, guests: dict[str, Guest]) -> None:
     )
 
 
+def update_guests(
+    host: pathlib.Path,
+    change: Callable[[dict[str, Guest]], dict[str, Guest]],
+) -> None:
+    """Replace the guests of a host by what ``change`` makes of them.
+
+    One at a time, of the threads of nova-compute that start guests as well
+    as of other processes: nobody's guest is lost.
+    """
+    host.mkdir(parents=True, exist_ok=True)
+    # Every open file has a lock of its own, those of one process too.
+    with (host / LOCK).open('w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        write_guests(host, change(read_guests(host)))
+
+
 def shut_down_guests(host: pathlib.Path) -> None:
     """What a power cut does: nothing runs, everything stays defined."""
-    guests = {
-        uuid: guest._replace(state=SHUTDOWN)
-        if guest.state in (RUNNING, PAUSED)
-        else guest
-        for uuid, guest in read_guests(host).items()
-    }
-    write_guests(host, guests)
+    update_guests(
+        host,
+        lambda guests: {
+            uuid: guest._replace(state=SHUTDOWN)
+            if guest.state in (RUNNING, PAUSED)
+            else guest
+            for uuid, guest in guests.items()
+        },
+    )
 
 
 def running_elsewhere(host: pathlib.Path, uuid: str) -> list[str]:

@@ -12,6 +12,9 @@
 
 """What the simulated hardware remembers in files."""
 
+import concurrent.futures
+import functools
+import os
 import pathlib
 
 from osc_recovery.sandbox.services import power
@@ -68,6 +71,52 @@ class GuestsTestCase(base.TestCase):
             ['host2', 'host3'], records.running_elsewhere(host, 'a')
         )
         self.assertEqual([], records.running_elsewhere(host, 'c'))
+
+
+def _with(
+    uuid: str, guests: dict[str, records.Guest]
+) -> dict[str, records.Guest]:
+    return {**guests, uuid: records.Guest(uuid, records.RUNNING)}
+
+
+class ManyWritersTestCase(base.TestCase):
+    """Two processes, each with threads, at the file of one host."""
+
+    PROCESSES, THREADS, GUESTS = 2, 4, 10
+
+    def test_nobodys_guest_is_lost(self) -> None:
+        host = self.home / 'host1'
+        pids = [self._fork(host, number) for number in range(self.PROCESSES)]
+        for pid in pids:
+            _, status = os.waitpid(pid, 0)
+            self.assertEqual(0, os.waitstatus_to_exitcode(status))
+        wanted = {
+            f'{process}-{thread}-{guest}'
+            for process in range(self.PROCESSES)
+            for thread in range(self.THREADS)
+            for guest in range(self.GUESTS)
+        }
+        self.assertEqual(wanted, set(records.read_guests(host)))
+
+    def _fork(self, host: pathlib.Path, process: int) -> int:
+        pid = os.fork()
+        if pid:
+            return pid
+        code = 1
+        try:
+            with concurrent.futures.ThreadPoolExecutor(self.THREADS) as pool:
+                names = [f'{process}-{n}' for n in range(self.THREADS)]
+                list(pool.map(lambda name: self._add(host, name), names))
+            code = 0
+        finally:
+            os._exit(code)
+
+    def _add(self, host: pathlib.Path, name: str) -> None:
+        for number in range(self.GUESTS):
+            uuid = f'{name}-{number}'
+            records.update_guests(host, functools.partial(_with, uuid))
+            # whoever reads without the lock sees a whole file
+            self.assertIn(uuid, records.read_guests(host))
 
 
 class ExportsTestCase(base.TestCase):
