@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from osc_lib.command import command
 
+from osc_recovery.commands import arguments
 from osc_recovery import exceptions
 
 if TYPE_CHECKING:
@@ -47,7 +48,10 @@ class Command(command.Command):
 
     def run(self, parsed_args: argparse.Namespace) -> int:
         """Run the command; an error of ours becomes its exit code."""
+        config = getattr(self.app.options, 'recovery_config', None)
+        ours = argparse.Namespace(recovery_config=config)
         try:
+            arguments.refuse_passwords(parsed_args, ours)
             code = super().run(parsed_args)
         except exceptions.RecoveryError as exc:
             LOG.error('%s', exc)

@@ -95,23 +95,29 @@ class Holding:
         self._plan = plan
         self._step = step.Lease(env.cells)
 
-    def take(self) -> None:
-        """Write the run's name into the row; raises Held.
+    def look(self) -> dict[str, Any] | None:
+        """What taking it would change; raises Held, and changes nothing.
 
-        A plan that is about no host of a cell needs none, and a host
-        without a service has none.
+        None for a plan that is about no host of a cell, and for a host
+        without a service: there is nothing to take.
         """
         if not self._plan.host or self._plan.cell not in self._env.cells:
-            return
-        journal, run_id = self._env.journal, self._run.id
+            return None
         task = self._task()
         if self._step.read(task) is None:
+            return None
+        return self._step.prepare(task, self._former(task))
+
+    def take(self) -> None:
+        """Write the run's name into the row; raises Held."""
+        journal, run_id = self._env.journal, self._run.id
+        intent = self.look()
+        if intent is None:
             return
-        intent = self._step.prepare(task, self._former(task))
         journal.begin_step(run_id, *_KEY, self._step.kind, intent)
         crash.reach(SUBJECT, self._step.kind, crash.AFTER_INTENT)
         crash.reach(SUBJECT, self._step.kind, crash.BEFORE_ACT)
-        self._step.act(task, intent)
+        self._step.act(self._task(), intent)
         crash.reach(SUBJECT, self._step.kind, crash.AFTER_ACT)
         journal.end_step(run_id, *_KEY, steps.StepState.DONE)
         crash.reach(SUBJECT, self._step.kind, crash.AFTER_OUTCOME)

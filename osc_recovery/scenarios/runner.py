@@ -92,8 +92,13 @@ class Runner:
         )
         for left in _left_out(plan, changed):
             journal.set_server(run.id, left)
-        _hold(self._env, run, plan, results.RunState.ABANDONED)
-        scenario.begin(plan, run)
+        _hold(
+            self._env,
+            run,
+            plan,
+            results.RunState.ABANDONED,
+            lambda: scenario.begin(plan, run),
+        )
         return self._run(run.id, kept, listener)
 
     def resume(
@@ -227,10 +232,17 @@ def _hold(
     run: runs.RunRecord,
     plan: plans.Plan,
     refused: results.RunState,
+    begin: Callable[[], None] = lambda: None,
 ) -> None:
-    """Take the host where everybody looks; the run's state if that fails."""
+    """Take the host where everybody looks; the run's state if that fails.
+
+    What begins the run comes in between: it is for nobody who is refused,
+    and a run that was taken further than that can be gone on with.
+    """
     holding = host_lease.Holding(env, run, plan)
     try:
+        holding.look()
+        begin()
         holding.take()
     except exceptions.RecoveryError as exc:
         env.journal.hold(run.id, holding)

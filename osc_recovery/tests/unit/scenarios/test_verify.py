@@ -80,12 +80,12 @@ class VerifyStepTestCase(base.TestCase):
         error = self.assertRaises(
             verify.NotWhole,
             self.act,
-            dataclasses.replace(self.server, node='kvm9'),
+            dataclasses.replace(self.server, zone='az9'),
         )
         self.assertEqual(exceptions.ExitCode.UNVERIFIED, error.exit_code)
         (bad,) = whole.wrong(error.checks)
         self.assertGreater(len(error.checks), 1)
-        for text in (bad.name, bad.where, 'is wrong', 'kvm2', 'kvm9'):
+        for text in (bad.name, bad.where, 'is wrong', 'nova', 'az9'):
             self.assertIn(text, str(error))
         self.assertNotIn('more', str(error))
 
