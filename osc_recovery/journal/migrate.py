@@ -21,8 +21,11 @@ import sqlalchemy as sa
 from osc_recovery.db import engine
 from osc_recovery import exceptions
 from osc_recovery.journal import tables
+from osc_recovery.journal import text
 
 _MIGRATIONS = pathlib.Path(__file__).parent / 'migrations'
+#: errors that say for themselves what to do
+_TOLD = (exceptions.UsageError, exceptions.ServiceUnavailable)
 #: of PostgreSQL's advisory lock: any number that nobody else uses
 _LOCK = 0x6F73635F
 
@@ -30,8 +33,18 @@ _LOCK = 0x6F73635F
 def upgrade(database: engine.Database) -> None:
     """Run the migrations that are missing; nothing when none is.
 
-    Raises UsageError when a newer release made the journal.
+    Raises UsageError when a newer release made the journal, and Contended
+    when it may help to do this again.
     """
+    try:
+        _upgrade(database)
+    except Exception as exc:
+        if database.dialect != 'mysql' or isinstance(exc, _TOLD):
+            raise
+        raise _another(database, exc) from None
+
+
+def _upgrade(database: engine.Database) -> None:
     with database.reading() as connection:
         found = version(connection)
     if found == tables.HEAD:
@@ -69,24 +82,18 @@ def _migrate(database: engine.Database) -> None:
         if version(connection) == tables.HEAD:
             return
         made.attributes['connection'] = connection
-        try:
-            command.upgrade(made, 'head')
-        except sa.exc.SQLAlchemyError as exc:
-            raise _another(database, exc) from None
+        command.upgrade(made, 'head')
 
 
-def _another(database: engine.Database, exc: Exception) -> Exception:
-    """What to do about a statement that failed: on MySQL, look again.
+def _another(database: engine.Database, exc: Exception) -> engine.Contended:
+    """What to do about any statement that failed on MySQL: look again.
 
     The lock holds on one server.  On another one of its cluster somebody
     may be making the same tables, and these statements commit at once.
     """
-    if database.dialect != 'mysql':
-        return exc
-    first = str(getattr(exc, 'orig', None) or exc).splitlines()[0]
     return engine.Contended(
-        f'database {database.name} at {database.where}: its tables could '
-        f'not be made: {first}'
+        f'database {database.name} at {database.where}: the tables of the '
+        f'journal could not be made: {text.of_error(exc)}'
     )
 
 

@@ -236,8 +236,8 @@ def require_holder(
 
     Its row is changed: whoever takes the run over waits for our
     transaction, so nothing of ours is stored after that.  A lock alone
-    would exclude nobody on another node of a Galera cluster, which only
-    compares what was changed.
+    would not do in a Galera cluster, whose nodes compare no more than
+    what was changed when two of them commit at the same moment.
     """
     values = {f'of_{k}': v for k, v in _process_values(process).items()}
     if connection.execute(_COUNTED, {'of_run': run_id, **values}).rowcount:

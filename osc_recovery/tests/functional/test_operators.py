@@ -316,7 +316,7 @@ class SharedJournalTestCase(OperatorsTestCase):
             engine = sa.create_engine(url, isolation_level='AUTOCOMMIT')
             with engine.connect() as connection:
                 for statement in statements:
-                    connection.exec_driver_sql(statement)
+                    connection.execute(sa.text(statement))
             engine.dispose()
 
         execute(
