@@ -21,8 +21,8 @@ import logging
 import threading
 from typing import Any
 
-from osc_recovery import exceptions
 from osc_recovery.db import leases as db
+from osc_recovery import exceptions
 from osc_recovery.execution import crash
 from osc_recovery.journal import clock
 from osc_recovery.journal import runs as journal_runs

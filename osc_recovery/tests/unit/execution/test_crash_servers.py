@@ -38,12 +38,11 @@ BOUNDARIES = (
 )
 
 
-class CrashTestCase(servers.ServerTestCase):
-    """Killed and resumed; killed and reverted."""
+SERVERS = [s for s in servers.SCENARIOS if s[0] != servers.SQLITE]
 
-    scenarios: ClassVar[servers.Scenarios] = [
-        s for s in servers.SCENARIOS if s[0] != servers.SQLITE
-    ]
+
+class CrashCase(servers.ServerTestCase):
+    """A plan, and rigs with journals on a server."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -58,24 +57,42 @@ class CrashTestCase(servers.ServerTestCase):
         )
         return rig, fakes.World(directory / 'world')
 
+
+class ResumeTestCase(CrashCase):
+    """Killed at a boundary, and gone on with by another process."""
+
+    scenarios: ClassVar[servers.Scenarios] = testscenarios.multiply_scenarios(
+        SERVERS,
+        [
+            (f'{kind}-{point}', {'kind': kind, 'point': point})
+            for kind, point in BOUNDARIES
+        ],
+    )
+    kind: str
+    point: str
+
     def test_resumed(self) -> None:
         clean, world = self.rig('clean')
         clean.record()
         wanted = world.condition()
-        for kind, point in BOUNDARIES:
-            with self.subTest(f'{kind}:{point}'):
-                rig, world = self.rig(f'{kind}-{point}')
-                boundary = harness.Boundary('uuid-a', kind, point)
-                self.assertTrue(rig.start(boundary).was_killed)
-                ended = rig.resume()
-                assert ended.result is not None, ended.error
-                self.assertEqual(results.RunState.DONE, ended.result.state)
-                self.assertEqual(wanted, world.condition())
-                for act in ('made', 'sent'):
-                    counts = set(Counter(world.ledger(act)).values())
-                    self.assertEqual({1}, counts, act)
-                with rig.journal() as journal:
-                    self.assertIsNone(journal.lease('dead1'))
+        rig, world = self.rig('killed')
+        boundary = harness.Boundary('uuid-a', self.kind, self.point)
+        self.assertTrue(rig.start(boundary).was_killed)
+        ended = rig.resume()
+        assert ended.result is not None, ended.error
+        self.assertEqual(results.RunState.DONE, ended.result.state)
+        self.assertEqual(wanted, world.condition())
+        for act in ('made', 'sent'):
+            counts = set(Counter(world.ledger(act)).values())
+            self.assertEqual({1}, counts, act)
+        with rig.journal() as journal:
+            self.assertIsNone(journal.lease('dead1'))
+
+
+class RevertTestCase(CrashCase):
+    """Killed on the way forward, and on the way back."""
+
+    scenarios: ClassVar[servers.Scenarios] = SERVERS
 
     def test_reverted(self) -> None:
         rig, _ = self.rig('revert')
