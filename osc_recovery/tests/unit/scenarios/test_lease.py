@@ -13,12 +13,10 @@
 """A run holds its host where every operator looks."""
 
 import os
-import pathlib
 from typing import Any
 from unittest import mock
 
 from osc_recovery.db import leases as db
-from osc_recovery.db import nova_api
 from osc_recovery import exceptions
 from osc_recovery.execution import crash
 from osc_recovery.journal import store
@@ -27,17 +25,10 @@ from osc_recovery.model import plans
 from osc_recovery.model import results
 from osc_recovery.model import runs
 from osc_recovery.model import steps
-from osc_recovery.scenarios import environment
 from osc_recovery.scenarios import lease
 from osc_recovery.steps import lease as step
-from osc_recovery.tests.unit.db import base
-from osc_recovery.tests.unit.journal import fixtures
+from osc_recovery.tests.unit.scenarios import leasing
 
-HOST = 'kvm1'
-ALICE = runs.Process('desk1', 4711, 99, 'alice')
-BOB = runs.Process('desk2', 4712, 98, 'bob')
-FENCED = leases.closed('r-20261122-0001', 'carol')
-THEIRS = leases.text('r-20261122-0002', 'dave@desk9', '2026-11-22T10:00:00Z')
 State = results.RunState
 
 
@@ -45,74 +36,11 @@ class _Died(BaseException):
     """The process was killed."""
 
 
-class LeaseTestCase(base.DatabaseTestCase):
-    """A cell with a host that is dead, and operators' journals."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.useFixture(fixtures.Unsynced())
-        rows = base.rows('cloud')
-        self.cell_db = self.cell(rows['nova_cell1'])
-        self.api = nova_api.NovaApi(
-            self.database('nova-api-34-2026.2', rows['nova_api'])
-        )
-        self.put(FENCED)
-        self.alice = self.operator('alice')
-
-    def operator(self, name: str) -> Any:
-        """An environment with a journal of its own."""
-        env = mock.create_autospec(environment.Environment, instance=True)
-        env.cells = {base.CELL.uuid: self.cell_db}
-        env.api_db = self.api
-        env.journal = store.Journal(
-            fixtures.make(pathlib.Path(self.directory) / f'{name}.db')
-        )
-        self.addCleanup(env.journal.dispose)
-        return env
-
-    def put(self, reason: str | None, *, disabled: bool = True) -> None:
-        """What anybody may write."""
-        with self.cell_db.writing() as connection:
-            connection.exec_driver_sql(
-                'UPDATE services SET disabled = ?, disabled_reason = ? '
-                'WHERE host = ?',
-                (int(disabled), reason, HOST),
-            )
-
-    def reason(self) -> str | None:
-        found = db.read(self.cell_db, HOST)
-        assert found is not None
-        return found.text
-
-    def plan(
-        self, scenario: str = 'relocate', **parameters: Any
-    ) -> plans.Plan:
-        return plans.Plan(
-            scenario=scenario,
-            host=HOST,
-            cell=base.CELL.uuid,
-            created_at='now',
-            parameters=parameters,
-            frame={},
-            fingerprint='',
-            findings=(),
-            servers=(),
-        )
-
-    def begun(
-        self, env: Any, who: runs.Process = ALICE, **parameters: Any
-    ) -> tuple[runs.RunRecord, lease.Holding]:
-        """A run in a journal, and what it holds; nothing is taken yet."""
-        plan = self.plan(**parameters)
-        run = env.journal.create_run('relocate', HOST, {}, who)
-        return run, lease.Holding(env, run, plan)
-
-
-class TakeTestCase(LeaseTestCase):
+class TakeTestCase(leasing.LeaseTestCase):
     """Taken, kept and given back."""
 
     def test_round_trip(self) -> None:
-        for before in (FENCED, None, '', 'rack 12', 'r\xe9ack'):
+        for before in (leasing.FENCED, None, '', 'rack 12', 'r\xe9ack'):
             with self.subTest(str(before)):
                 self.put(before)
                 run, holding = self.begun(self.alice)
@@ -133,15 +61,15 @@ class TakeTestCase(LeaseTestCase):
             self.assertRaises(_Died, holding.take)
         (record,) = self.alice.journal.steps(run.id, lease.SUBJECT)
         self.assertEqual(steps.StepState.INTENDED, record.state)
-        self.assertEqual(FENCED, record.intent['before'])
+        self.assertEqual(leasing.FENCED, record.intent['before'])
 
     def test_another_run_holds_it(self) -> None:
-        self.put(THEIRS)
+        self.put(leasing.THEIRS)
         run, holding = self.begun(self.alice)
         error = self.assertRaises(exceptions.Held, holding.take)
         self.assertEqual(exceptions.ExitCode.HELD, error.exit_code)
         for text in (
-            HOST,
+            leasing.HOST,
             'r-20261122-0002',
             'dave@desk9',
             '2026-11-22T10:00:00Z',
@@ -150,17 +78,17 @@ class TakeTestCase(LeaseTestCase):
             '--override lease-held --reason <text>',
         ):
             self.assertIn(text, str(error))
-        self.assertEqual(THEIRS, self.reason())
+        self.assertEqual(leasing.THEIRS, self.reason())
         self.assertEqual((), self.alice.journal.steps(run.id))
 
     def test_somebody_was_first(self) -> None:
         """Between our look and our write."""
         for written, said in (
-            (THEIRS, 'dave@desk9'),
+            (leasing.THEIRS, 'dave@desk9'),
             ('rack 12 is on fire', 'Try again'),
         ):
             with self.subTest(written):
-                self.put(FENCED)
+                self.put(leasing.FENCED)
                 env = self.operator(said[:4])
                 run, holding = self.begun(env)
                 swap = db.swap
@@ -182,7 +110,7 @@ class TakeTestCase(LeaseTestCase):
             (False, None),
         ):
             with self.subTest(str(disabled)):
-                self.put(THEIRS, disabled=disabled)
+                self.put(leasing.THEIRS, disabled=disabled)
                 run, holding = self.begun(self.alice, override=[step.GATE])
                 holding.take()
                 found = leases.parse(self.reason())
@@ -196,7 +124,7 @@ class TakeTestCase(LeaseTestCase):
         run, holding = self.begun(self.alice)
         holding.take()
         bob = self.operator('bob')
-        _, theirs = self.begun(bob, BOB, override=[step.GATE])
+        _, theirs = self.begun(bob, leasing.BOB, override=[step.GATE])
         theirs.take()
         journal, key = self.alice.journal, (run.id, 's', 0)
         error = self.assertRaises(
@@ -213,7 +141,7 @@ class TakeTestCase(LeaseTestCase):
     def test_what_does_not_take_it_away(self) -> None:
         run, holding = self.begun(self.alice)
         holding.take()
-        for index, reason in enumerate((None, 'rack 12', FENCED)):
+        for index, reason in enumerate((None, 'rack 12', leasing.FENCED)):
             self.put(reason)
             self.alice.journal.begin_step(run.id, 's', index, 'move', {})
         with mock.patch.object(
@@ -224,7 +152,7 @@ class TakeTestCase(LeaseTestCase):
         ):
             self.alice.journal.begin_step(run.id, 's', 9, 'move', {})
         self.alice.journal.set_state(run.id, State.DONE)
-        self.assertEqual(FENCED, self.reason())
+        self.assertEqual(leasing.FENCED, self.reason())
 
     def test_a_fence_leaves_its_name(self) -> None:
         for before in (None, 'rack 12'):
@@ -233,8 +161,10 @@ class TakeTestCase(LeaseTestCase):
                 run, holding = self.begun(self.alice)
                 holding.take()
                 journal = self.alice.journal
-                journal.begin_step(run.id, HOST, 1, 'fence-disable', {})
-                journal.end_step(run.id, HOST, 1, steps.StepState.DONE)
+                journal.begin_step(
+                    run.id, leasing.HOST, 1, 'fence-disable', {}
+                )
+                journal.end_step(run.id, leasing.HOST, 1, steps.StepState.DONE)
                 journal.set_state(run.id, State.DONE)
                 self.assertEqual(leases.closed(run.id, 'alice'), self.reason())
 
@@ -251,36 +181,39 @@ class TakeTestCase(LeaseTestCase):
         self.assertEqual((), self.alice.journal.steps(run.id))
 
     def test_no_host(self) -> None:
-        run = self.alice.journal.create_run('repair', '', {}, ALICE)
+        run = self.alice.journal.create_run('repair', '', {}, leasing.ALICE)
         plan = plans.Plan('repair', '', '', 'now', {}, {}, '', (), ())
         lease.Holding(self.alice, run, plan).take()
         self.assertEqual((), self.alice.journal.steps(run.id))
 
 
-class RefuseTestCase(LeaseTestCase):
+class RefuseTestCase(leasing.LeaseTestCase):
     """Whoever would be refused is told before a plan is made."""
 
     def test_refuse_held(self) -> None:
         for reason, refused in (
             (None, False),
-            (FENCED, False),
+            (leasing.FENCED, False),
             ('rack 12', False),
-            (THEIRS, True),
+            (leasing.THEIRS, True),
         ):
             with self.subTest(str(reason)):
                 self.put(reason)
                 if refused:
                     self.assertRaises(
-                        exceptions.Held, lease.refuse_held, self.alice, HOST
+                        exceptions.Held,
+                        lease.refuse_held,
+                        self.alice,
+                        leasing.HOST,
                     )
                 else:
-                    lease.refuse_held(self.alice, HOST)
+                    lease.refuse_held(self.alice, leasing.HOST)
 
     def test_unknown_host(self) -> None:
         lease.refuse_held(self.alice, 'nowhere')
 
 
-class CrashTestCase(LeaseTestCase):
+class CrashTestCase(leasing.LeaseTestCase):
     """Killed at every boundary; a run that is gone on with."""
 
     def killed(self, point: str, work: Any) -> None:
@@ -309,7 +242,7 @@ class CrashTestCase(LeaseTestCase):
             (found.run_id, found.who),
         )
         env.journal.set_state(run.id, State.DONE)
-        self.assertEqual(FENCED, self.reason())
+        self.assertEqual(leasing.FENCED, self.reason())
 
     def test_taking(self) -> None:
         for point in (
@@ -318,7 +251,7 @@ class CrashTestCase(LeaseTestCase):
             crash.AFTER_ACT,
             crash.AFTER_OUTCOME,
         ):
-            for who in (ALICE, BOB):
+            for who in (leasing.ALICE, leasing.BOB):
                 with self.subTest(f'{point} {who.operator}'):
                     run, holding = self.begun(self.alice)
                     self.killed(point, holding.take)
@@ -330,14 +263,14 @@ class CrashTestCase(LeaseTestCase):
                 run, holding = self.begun(self.alice)
                 holding.take()
                 self.killed(point, holding.give_back)
-                self.goes_on(run, BOB)
+                self.goes_on(run, leasing.BOB)
 
     def test_twice(self) -> None:
         run, holding = self.begun(self.alice)
         self.killed(crash.AFTER_ACT, holding.take)
         again = lease.Holding(self.alice, run, self.plan())
         self.killed(crash.AFTER_INTENT, again.take)
-        self.goes_on(run, BOB)
+        self.goes_on(run, leasing.BOB)
 
     def test_reason_changed_meanwhile(self) -> None:
         """An operator wrote something between the crash and the resume."""
@@ -357,11 +290,11 @@ class CrashTestCase(LeaseTestCase):
         self.addCleanup(self.alice.journal.dispose)
         self.alice.journal.abandon(run.id)
         self.assertTrue(lease.release(self.alice, run, self.plan()))
-        self.assertEqual(FENCED, self.reason())
+        self.assertEqual(leasing.FENCED, self.reason())
         self.assertFalse(lease.release(self.alice, run, self.plan()))
 
 
-class LeftOverTestCase(LeaseTestCase):
+class LeftOverTestCase(leasing.LeaseTestCase):
     """The cell's database was away when the run ended."""
 
     def setUp(self) -> None:
@@ -383,20 +316,24 @@ class LeftOverTestCase(LeaseTestCase):
 
     def test_others_are_refused(self) -> None:
         bob = self.operator('bob')
-        self.assertRaises(exceptions.Held, lease.refuse_held, bob, HOST)
-        self.assertRaises(exceptions.Held, self.begun(bob, BOB)[1].take)
+        self.assertRaises(
+            exceptions.Held, lease.refuse_held, bob, leasing.HOST
+        )
+        self.assertRaises(
+            exceptions.Held, self.begun(bob, leasing.BOB)[1].take
+        )
 
     def test_own_next_run(self) -> None:
-        lease.refuse_held(self.alice, HOST)
+        lease.refuse_held(self.alice, leasing.HOST)
         run, holding = self.begun(self.alice)
         holding.take()
         self.alice.journal.set_state(run.id, State.DONE)
-        self.assertEqual(FENCED, self.reason())
+        self.assertEqual(leasing.FENCED, self.reason())
 
     def test_released_later(self) -> None:
         run = self.alice.journal.run(self.run_left.id)
         self.assertTrue(lease.release(self.alice, run, self.plan()))
-        self.assertEqual(FENCED, self.reason())
+        self.assertEqual(leasing.FENCED, self.reason())
 
     def test_still_away(self) -> None:
         run = self.alice.journal.run(self.run_left.id)
@@ -407,4 +344,4 @@ class LeftOverTestCase(LeaseTestCase):
             exceptions.ServiceUnavailable,
             *(lease.release, self.alice, run, self.plan()),
         )
-        self.assertIn(HOST, str(error))
+        self.assertIn(leasing.HOST, str(error))
