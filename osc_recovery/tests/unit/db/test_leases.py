@@ -15,6 +15,7 @@
 import datetime
 import os
 import signal
+import threading
 from typing import Any
 from unittest import mock
 
@@ -146,6 +147,32 @@ class SwapTestCase(servers.ServerTestCase):
         ):
             found = leases.swap(self.cell, 'kvm1', 'as it was', 'mine')
         self.assertEqual('mine', found)
+
+    def test_waits_for_who_is_first(self) -> None:
+        """Who looks while another one writes sees what that one wrote."""
+        said: list[str | None] = []
+
+        def late() -> None:
+            cell = self.opened_cell()
+            cell.check()
+            ready.set()
+            said.append(leases.swap(cell, 'kvm1', 'as it was', 'mine'))
+
+        ready = threading.Event()
+        thread = threading.Thread(target=late)
+        with self.cell.writing() as connection:
+            connection.execute(
+                sa.update(tables.services)
+                .where(tables.services.c.host == 'kvm1')
+                .values(disabled_reason='yours')
+            )
+            thread.start()
+            self.assertTrue(ready.wait(_DEADLINE))
+            # long enough to read past a lock that is not asked for
+            thread.join(0.5)
+            self.assertEqual([], said)
+        thread.join(_DEADLINE)
+        self.assertEqual(['yours'], said)
 
     def test_at_the_same_moment(self) -> None:
         """Processes, each with connections of its own: one wins."""
