@@ -286,6 +286,9 @@ class Configuration:
                 'executor_thread_pool_size': 16,
             },
             'vnc': {'enabled': False},
+            # A nova-compute that reports its servers is believed by a
+            # scheduler that was told to look them up.
+            'filter_scheduler': {'track_instance_changes': False},
             'image_cache': {'manager_interval': -1},
             'oslo_concurrency': self._lock_path(),
             'cache': {'enabled': False},
