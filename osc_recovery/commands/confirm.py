@@ -16,6 +16,7 @@ import argparse
 import sys
 
 from osc_recovery import exceptions
+from osc_recovery.model import findings
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +46,30 @@ def add_accept(parser: argparse.ArgumentParser) -> None:
         action='append',
         default=[],
         help='Accept a finding that needs consent, by its code (repeat)',
+    )
+
+
+def add_override(parser: argparse.ArgumentParser) -> None:
+    """The options that pass a safety gate, recorded for ever."""
+    parser.add_argument(
+        '--override',
+        metavar='<gate>',
+        action='append',
+        default=[],
+        help='Pass a safety gate, by its finding code (repeat)',
+    )
+    parser.add_argument(
+        '--reason',
+        metavar='<text>',
+        default='',
+        help='Why a gate is passed; recorded for ever, with your name',
+    )
+
+
+def override_of(parsed_args: argparse.Namespace) -> findings.Override:
+    """What was given with --override and --reason."""
+    return findings.Override(
+        frozenset(parsed_args.override), parsed_args.reason
     )
 
 

@@ -151,6 +151,7 @@ def _fence(host: facts.Host) -> dict[str, Any]:
     if host.fence is None:
         return {}
     return {
+        'method': host.fence.method,
         'statement': host.fence.statement,
         'operator': host.fence.operator,
         'recorded_at': formats.when(host.fence.recorded_at),

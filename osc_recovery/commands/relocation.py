@@ -10,50 +10,13 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""host fence, host relocate: what writes to a failed host's servers."""
+"""host relocate: what writes to a failed host's servers."""
 
 import argparse
 
 from osc_recovery.commands import confirm
 from osc_recovery.commands import writing
 from osc_recovery.model import plans
-
-
-class FenceHost(writing.Write):
-    """Record that a host is dead, force its service down and disable it
-
-    Nothing moves a server without a recorded fence. The statement is kept
-    for ever, with who made it and when. A host that still reports, from
-    nova, neutron or cinder, is refused whatever is stated.
-    """
-
-    auth_required = False
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        """Add the host and the statement."""
-        parser = super().get_parser(prog_name)
-        parser.add_argument(
-            'host', metavar='<host>', help='Compute host that is dead'
-        )
-        parser.add_argument(
-            '--statement',
-            metavar='<text>',
-            required=True,
-            help=(
-                'How you know that the host has no power and no guest runs '
-                'there, e.g. "BMC says off, rack 12 unplugged"'
-            ),
-        )
-        confirm.add_accept(parser)
-        return parser
-
-    def make_plan(self, parsed_args: argparse.Namespace) -> plans.Plan:
-        """Look whether the host is alive, and plan the fence."""
-        return self.recovery.fencing().plan(
-            parsed_args.host,
-            parsed_args.statement,
-            frozenset(parsed_args.accept),
-        )
 
 
 class RelocateHost(writing.Write):

@@ -18,6 +18,8 @@ from typing import Any
 
 from oslo_config import cfg
 
+from osc_recovery.conf import fencing
+
 #: where nova.conf is looked for when nothing names it: the package's
 #: place, then those of kolla-ansible (its nova-api and super conductor have
 #: both databases, its compute nodes have neither)
@@ -113,6 +115,40 @@ fencing_opts = [
             'service. A host is dead only when two intervals pass without '
             'a report.'
         ),
+    ),
+    cfg.ListOpt(
+        'agents',
+        default=[],
+        sample_default=['ipmi'],
+        help=(
+            'Names of the fence agents to use; each has its section '
+            '[fence_agent:<name>].'
+        ),
+    ),
+    cfg.IntOpt(
+        'max_hosts',
+        default=5,
+        min=1,
+        help=(
+            'Hosts that may be fenced within the window. One more is '
+            'refused: so many hosts do not die by themselves.'
+        ),
+    ),
+    cfg.FloatOpt(
+        'max_share',
+        default=0.25,
+        min=0.0,
+        max=1.0,
+        help=(
+            'Share of all compute hosts that may be fenced within the '
+            'window, rounded down; one always may.'
+        ),
+    ),
+    cfg.IntOpt(
+        'window',
+        default=3600,
+        min=1,
+        help='Seconds for which a fence counts for max_hosts and max_share.',
     ),
 ]
 
@@ -235,4 +271,5 @@ def register(conf: cfg.ConfigOpts) -> None:
 
 def list_opts() -> list[tuple[cfg.OptGroup, list[Any]]]:
     """The options for oslo-config-generator."""
-    return [(group, list(options)) for group, options in GROUPS]
+    made = [(group, list(options)) for group, options in GROUPS]
+    return [*made, (fencing.agent_group, list(fencing.agent_opts))]

@@ -40,14 +40,27 @@ class Finding:
     fact: str
     remedy: str
     accepted: bool = False
+    overridden: bool = False
 
     @property
     def blocks(self) -> bool:
         """Whether this finding keeps its subject out of the run."""
         if self.severity is Severity.BLOCKER:
-            return True
+            return not self.overridden
         return self.severity is Severity.CONSENT and not self.accepted
 
     def accept(self) -> 'Finding':
         """The same finding with the operator's consent."""
         return dataclasses.replace(self, accepted=True)
+
+    def override(self) -> 'Finding':
+        """The same finding, a gate that the operator passes."""
+        return dataclasses.replace(self, overridden=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Override:
+    """The safety gates that an operator passes, by code, and why."""
+
+    gates: frozenset[str] = frozenset()
+    reason: str = ''

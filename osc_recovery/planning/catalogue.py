@@ -44,6 +44,17 @@ FRAME: Mapping[str, findings.Severity] = types.MappingProxyType(
     }
 )
 
+#: about a fence, besides what is about the host
+FENCE: Mapping[str, findings.Severity] = types.MappingProxyType(
+    {
+        'blast-radius': _BLOCKER,
+        'fence-agent-differs': _BLOCKER,
+        'fence-agent-failed': _BLOCKER,
+        'fence-agent-unused': _NOTE,
+        'watcher-reports': _CONSENT,
+    }
+)
+
 #: about one server, wherever it goes
 SERVER: Mapping[str, findings.Severity] = types.MappingProxyType(
     {
@@ -182,7 +193,7 @@ EVACUATION: Mapping[str, findings.Severity] = types.MappingProxyType(
 )
 
 CODES: Mapping[str, findings.Severity] = types.MappingProxyType(
-    {**FRAME, **SERVER, **TARGET, **CONSISTENCY, **EVACUATION}
+    {**FRAME, **FENCE, **SERVER, **TARGET, **CONSISTENCY, **EVACUATION}
 )
 
 

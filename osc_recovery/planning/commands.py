@@ -137,6 +137,18 @@ def _verify_evacuation(uuid: str, params: Params) -> Lines:
     yield from _verify(uuid, params['expected'])
 
 
+def _fence_power(host: str, params: Params) -> Lines:
+    shown = params['shown']
+    options = ' '.join(f'{k}={v}' for k, v in shown['options'].items())
+    for action, when in (
+        ('status', ''),
+        ('off', ' (unless it is off)'),
+        ('status', ' (until it is off)'),
+    ):
+        line = f'{shown["program"]} <<< "action={action} {options}"'
+        yield line + when
+
+
 def _fence_down(host: str, params: Params) -> Lines:
     yield 'nova GET /os-services?binary=nova-compute'
     body = text.json({'forced_down': True})
@@ -162,6 +174,7 @@ _WORDING: dict[str, Callable[[str, Params], Lines]] = {
     'unlock': _unlock,
     'evacuate': _evacuate,
     'verify-evacuation': _verify_evacuation,
+    'fence-power': _fence_power,
     'fence-down': _fence_down,
     'fence-disable': _fence_disable,
     **mending_commands.WORDING,

@@ -174,6 +174,8 @@ def _findings(plan: plans.Plan) -> str:
 def _weight(finding: findings.Finding) -> str:
     if finding.accepted:
         return f'{finding.severity.value}, accepted'
+    if finding.overridden:
+        return f'{finding.severity.value}, overridden'
     return finding.severity.value
 
 

@@ -40,6 +40,7 @@ FINDING = _object(
     fact=_TEXT,
     remedy=_TEXT,
     accepted={'type': 'boolean'},
+    overridden={'type': 'boolean'},
 )
 
 CHECK = _object(

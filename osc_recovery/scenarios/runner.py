@@ -92,7 +92,13 @@ class Runner:
         )
         for left in _left_out(plan, changed):
             journal.set_server(run.id, left)
-        scenario.begin(plan, run)
+        try:
+            scenario.begin(plan, run)
+        except exceptions.RecoveryError as exc:
+            # nothing was begun: the host is free for whoever mends that
+            state = results.RunState.FAILED
+            journal.set_state(run.id, state, str(exc))
+            raise
         return self._run(run.id, kept, listener)
 
     def resume(
@@ -108,11 +114,12 @@ class Runner:
             raise exceptions.NothingToDo(
                 f'Run {run.id} is done: there is nothing to go on with.'
             )
-        _scenario(self._env, self.plan_of(run.id)).resumable(run)
+        plan = self.plan_of(run.id)
+        _scenario(self._env, plan).resumable(run)
         self._env.journal.take_over(
             run.id, process.current(), unseen=process_gone
         )
-        return self._run(run.id, self.plan_of(run.id), listener)
+        return self._run(run.id, plan, listener)
 
     def revert(
         self, run_id: str, listener: Listener, *, process_gone: bool = False
@@ -161,19 +168,20 @@ class Runner:
         self, plan: plans.Plan, listener: Listener, stop: threading.Event
     ) -> engine.Engine:
         env, settings = self._env, self._env.conf.engine
+        waits = base.Settings(
+            start_timeout=settings.start_timeout,
+            step_timeout=settings.step_timeout,
+            poll_interval=settings.poll_interval,
+        )
         known: dict[str, steps.Step] = registry.registry(
-            env.cells,
-            env.cinder_db,
-            env.clouds,
-            base.Settings(
-                start_timeout=settings.start_timeout,
-                step_timeout=settings.step_timeout,
-                poll_interval=settings.poll_interval,
-            ),
+            env.cells, env.cinder_db, env.clouds, waits
         )
         known[verify.VerifyStep.kind] = verify.VerifyStep(env)
         known[auditing.AuditStep.kind] = auditing.AuditStep(env)
         known |= {step.kind: step for step in evacuate.made_steps(env)}
+        if plan.scenario == fence.SCENARIO:
+            step = fence.power_step(env, plan, waits)
+            known[step.kind] = step
         return engine.Engine(
             env.journal,
             known,
