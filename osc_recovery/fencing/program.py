@@ -67,21 +67,21 @@ def run(program: str, options: Mapping[str, str], timeout: float) -> Ended:
     """
     path = find(program)
     try:
-        process = subprocess.Popen(
-            [path],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environ(),
-            start_new_session=True,
-        )
+        with _lines(options) as stream:
+            process = subprocess.Popen(
+                [path],
+                stdin=stream,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=_environ(),
+                start_new_session=True,
+            )
     except OSError as exc:
         raise base.AgentFailed(
             f'{program} could not be started: {exc.strerror}.'
         ) from None
     out, err = _Reader(process.stdout), _Reader(process.stderr)
     try:
-        _tell(process.stdin, options)
         code = process.wait(timeout)
     except subprocess.TimeoutExpired:
         raise base.AgentFailed(
@@ -100,15 +100,16 @@ def _environ() -> dict[str, str]:
     return {**kept, 'LC_ALL': 'C.UTF-8', 'PYTHONWARNINGS': 'ignore'}
 
 
-def _tell(stream: IO[bytes] | None, options: Mapping[str, str]) -> None:
-    """Write the options, far below what a pipe takes at once."""
-    assert stream is not None
-    lines = ''.join(f'{key}={_value(v)}\n' for key, v in options.items())
-    try:
-        with stream:
-            stream.write(lines.encode())
-    except BrokenPipeError:
-        pass  # it has ended: its exit code says more
+def _lines(options: Mapping[str, str]) -> IO[bytes]:
+    """The options as a stream that is in memory only.
+
+    Not a pipe: nobody waits for a program that does not read.
+    """
+    stream = os.fdopen(os.memfd_create('options'), 'w+b')
+    for key, value in options.items():
+        stream.write(f'{key}={_value(value)}\n'.encode())
+    stream.seek(0)
+    return stream
 
 
 def _value(value: str) -> str:

@@ -95,6 +95,10 @@ def recovery_conf(layout: layouts.Layout) -> ini.Sections:
             'shared_instances': '*',
             'connectors_dir': layout.connectors,
         },
-        'fencing': {'agent_report_interval': configuration.REPORT_INTERVAL},
+        'fencing': {
+            'agent_report_interval': configuration.REPORT_INTERVAL,
+            # every host of so small a cloud is a large share of it
+            'max_share': 1,
+        },
         'journal': {'connection': f'sqlite:///{journal}'},
     }

@@ -212,6 +212,7 @@ class OptionsTest(base.ConfTestCase):
                 'journal',
                 'engine',
                 'evacuate',
+                'fence_agent:<name>',
             ],
             [group.name for group, _ in groups],
         )
@@ -227,7 +228,7 @@ class OptionsTest(base.ConfTestCase):
             for option in options
             if option.secret
         }
-        self.assertEqual({'connection'}, secret)
+        self.assertEqual({'connection', 'password', 'secret_option'}, secret)
 
     def test_the_sample_is_generated(self) -> None:
         made = subprocess.run(
@@ -246,6 +247,8 @@ class OptionsTest(base.ConfTestCase):
         for line in (
             '[engine]',
             '#concurrency = 8',
+            '[fence_agent:<name>]',
+            '#option = ip={host}-bmc.example.org',
             '#config_files = /etc/nova/nova.conf',
             '#connection = sqlite:///$XDG_STATE_HOME/osc-recovery/journal.db',
         ):

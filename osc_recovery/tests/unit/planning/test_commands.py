@@ -15,6 +15,7 @@
 from unittest import mock
 
 from osc_recovery.model import plans
+from osc_recovery.model import fencing
 from osc_recovery.model import steps
 from osc_recovery.planning import choice as choices
 from osc_recovery.planning import commands
@@ -28,6 +29,7 @@ from osc_recovery.tests.unit.planning.cases import making
 
 UUID = 'cff3e96f-1c64-4e04-b999-1664f5e5f69d'
 PORT = 'c2674612-a295-471f-860c-06d8af9faaff'
+NO_LOSS = fencing.Radius((), 3, 5, 0.25, 3600)
 CHOICE = choices.Choice(targets=('kvm2',))
 _METHODS = ('GET', 'POST', 'PUT', 'DELETE')
 #: what must be sent, in this order, reads aside
@@ -140,7 +142,8 @@ class TestDescribe(base.TestCase):
     def test_a_fence(self) -> None:
         host = builders.host('kvm1')
         service = host.service.uuid
-        sent = lines(fence.plan(host, 'BMC says off', 'ops', 'now'))
+        wish = fence.Wish('BMC says off')
+        sent = lines(fence.plan(host, wish, NO_LOSS, 'ops', 'now'))
 
         self.assertEqual(
             [
@@ -150,6 +153,27 @@ class TestDescribe(base.TestCase):
             ],
             [line for line in sent if ' GET ' not in line],
         )
+
+    def test_a_fence_by_an_agent(self) -> None:
+        host = builders.host('kvm1')
+        options = {'ip': '192.0.2.1', 'password': '***'}
+        agent = fencing.AgentFacts('ipmi', 'fence_ipmilan', options, 'on', '')
+        sent = lines(
+            fence.plan(host, fence.Wish(), NO_LOSS, 'ops', 'now', agent=agent)
+        )
+
+        self.assertEqual(
+            [
+                'fence_ipmilan <<< "action=status ip=192.0.2.1 '
+                'password=***"',
+                'fence_ipmilan <<< "action=off ip=192.0.2.1 '
+                'password=***" (unless it is off)',
+                'fence_ipmilan <<< "action=status ip=192.0.2.1 '
+                'password=***" (until it is off)',
+            ],
+            sent[:3],
+        )
+        self.assertIn('forced_down', sent[4])
 
     def test_every_kind_of_step_has_its_words(self) -> None:
         known = set(registry.registry({}, None, mock.Mock(), mock.MagicMock()))

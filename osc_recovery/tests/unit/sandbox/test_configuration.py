@@ -156,6 +156,7 @@ class ClientFilesTestCase(Case):
             ('storage', 'shared_instances', '*'),
             ('storage', 'connectors_dir', str(self.layout.connectors)),
             ('fencing', 'agent_report_interval', '2'),
+            ('fencing', 'max_share', '1'),
         ):
             self.assertEqual(expected, self.read(path, group, option))
         journal = self.read(path, 'journal', 'connection')
