@@ -46,8 +46,7 @@ agent_opts = [
         'program',
         sample_default='fence_ipmilan',
         help=(
-            'A program of the fence-agents package, by its name or its '
-            'path.'
+            'A program of the fence-agents package, by its name or its path.'
         ),
     ),
     cfg.MultiStrOpt(

@@ -12,8 +12,8 @@
 
 """A fence-agents program cuts the power and says what became of it."""
 
-from collections.abc import Iterator
 import base64
+from collections.abc import Iterator
 import os
 import re
 import shlex

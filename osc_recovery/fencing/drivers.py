@@ -29,9 +29,9 @@ def load(name: str, conf: cfg.ConfigOpts, host: str) -> base.Driver:
     itself raises about the host.
     """
     try:
-        found: stevedore_driver.DriverManager[
-            Any
-        ] = stevedore_driver.DriverManager(base.NAMESPACE, name)
+        found: stevedore_driver.DriverManager[Any] = (
+            stevedore_driver.DriverManager(base.NAMESPACE, name)
+        )
     except stevedore_exceptions.NoMatches:
         raise exceptions.UsageError(
             f'There is no way to fence that is called {name}: it is not '

@@ -161,9 +161,7 @@ def _frame(
     return found
 
 
-def _fingerprint(
-    host: facts.Host, agent: fencing.AgentFacts | None
-) -> str:
+def _fingerprint(host: facts.Host, agent: fencing.AgentFacts | None) -> str:
     values: list[Any] = [host.name, host.cell.uuid, host.service.uuid]
     if agent is not None:
         values += [agent.agent, agent.program, agent.options]

@@ -225,9 +225,7 @@ class Fencing:
 class Book:
     """Proofs go into the journal; the host is heard in the databases."""
 
-    def __init__(
-        self, env: environment.Environment, plan: plans.Plan
-    ) -> None:
+    def __init__(self, env: environment.Environment, plan: plans.Plan) -> None:
         self._env = env
         self._plan = plan
 
@@ -254,9 +252,9 @@ class Book:
 
     def alive(self, task: steps.Task) -> tuple[str, ...]:
         """Signs of life over two report intervals; waits for them."""
-        return liveness.Watch(
-            self._env.sources(), task.params['cell'], task.subject
-        ).verdict().evidence
+        cell = task.params['cell']
+        heard = liveness.Watch(self._env.sources(), cell, task.subject)
+        return heard.verdict().evidence
 
 
 def power_step(

@@ -39,8 +39,7 @@ def agent_failed(agent: fencing.AgentFacts) -> Findings:
     if not agent.power:
         yield catalogue.finding(
             'fence-agent-failed',
-            f'fence agent {agent.agent} was asked for the power: '
-            f'{agent.said}',
+            f'fence agent {agent.agent} was asked for the power: {agent.said}',
             'Mend it (address, password, network of the BMC), or cut the '
             'power by hand and say so: --statement <text>.',
         )
@@ -48,6 +47,7 @@ def agent_failed(agent: fencing.AgentFacts) -> Findings:
 
 def alive(host: facts.Host, agent: fencing.AgentFacts) -> Findings:
     """A host that reports may be fenced by an agent, never by mistake."""
+    works = any(e.startswith(_NOVA) for e in host.alive_evidence)
     for evidence in host.alive_evidence:
         if agent.power == 'off':
             yield catalogue.finding(
@@ -57,7 +57,7 @@ def alive(host: facts.Host, agent: fencing.AgentFacts) -> Findings:
                 'The agent asks another machine: correct its address or '
                 'plug before it cuts that one.',
             )
-        elif evidence.startswith(_NOVA):
+        elif works:
             yield catalogue.finding(
                 'host-alive',
                 evidence,

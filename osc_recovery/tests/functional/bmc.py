@@ -36,7 +36,7 @@ PROGRAMS = {
 }
 _PLACES = '/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin'
 USER = 'admin'
-PASSWORD = 'pA5s w=rd'
+PASSWORD = 'pA5s#w=rd'
 #: seconds for a simulator to answer
 _STARTED = 30.0
 

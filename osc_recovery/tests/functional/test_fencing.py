@@ -20,6 +20,7 @@ from typing import Any
 import fixtures
 
 from osc_recovery.execution import crash
+from osc_recovery.sandbox import api as apis
 from osc_recovery.tests.functional import base
 from osc_recovery.tests.functional import bmc
 from osc_recovery.tests.functional import test_crash
@@ -42,6 +43,7 @@ class FencingTestCase(base.TestCase):
         self.secret = self.directory / 'password'
         self.secret.write_text(f'{bmc.PASSWORD}\n')
         self.addCleanup(self.assert_secret_kept)
+        self.addCleanup(self.bring_back)
         self.ports: dict[str, int] = {}
         self.more = ''
 
@@ -128,6 +130,24 @@ class FencingTestCase(base.TestCase):
         self.assertIn('"Status: OFF", exit code 2', fence['statement'])
         self.assertFalse(fence['stale'])
 
+    def bring_back(self) -> None:
+        """Give every host its power; nova does not see that at once."""
+        shown = self.sandbox.describe()
+        for host in self.sandbox.hosts:
+            away = f'compute-{host}' in shown.not_running
+            if away or self.cloud.service(host)['status'] == 'disabled':
+                self.cloud.come_back(host)
+
+    def revive(self) -> None:
+        """Have a guest run on the host, whatever nova thinks of it now."""
+        if not self.running():
+            uuid = next(iter(self.sandbox.guests(self.host)))
+            self.cloud.api.compute.post(
+                f'/servers/{uuid}/action', json={'reboot': {'type': 'HARD'}}
+            )
+            self.cloud.wait_for_status(uuid, 'ACTIVE')
+            apis.wait('a guest to run', lambda: self.running() or None, 60)
+
     def assert_secret_kept(self) -> None:
         """Neither the journal nor a plan nor a log has the password."""
         for path in (
@@ -143,6 +163,7 @@ class AgentTestCase(FencingTestCase):
     def test_a_living_host_is_cut_off(self) -> None:
         """Only with an override; then its servers can be relocated."""
         controller = self.bmc_of(self.host)
+        self.revive()
         count = self.runs()
         (row,) = self.check(10).json()
         self.assertEqual('on', row['Power'])
@@ -190,6 +211,7 @@ class AgentTestCase(FencingTestCase):
     def test_a_silent_nova_compute(self) -> None:
         """The network agent reports, the guests run: that is said."""
         self.bmc_of(self.host)
+        self.revive()
         self.sandbox.stop_host(self.host, service_only=True)
         self.assertNotEqual([], self.running())
         output = self.fence_by_agent(code=10)
@@ -276,6 +298,7 @@ class FailingTestCase(FencingTestCase):
     def test_it_says_yes_and_does_nothing(self) -> None:
         """The fence fails, and is gone on with when that is mended."""
         controller = self.bmc_of(self.host)
+        self.revive()
         controller.break_down()
         before = self.recorded()
         output = self.fence_by_agent(*REASON, code=16)

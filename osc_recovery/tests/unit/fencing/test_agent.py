@@ -138,9 +138,7 @@ class TestSecrets(base.AgentTestCase):
                 body = f'{made_of}\n{end}'
                 with self.subTest(body):
                     made = self.agent(body, 'option = username=admin')
-                    error = self.assertRaises(
-                        fencing.AgentFailed, made.status
-                    )
+                    error = self.assertRaises(fencing.AgentFailed, made.status)
                     self.assertIn('holds a secret', str(error))
                     complaint = made.off()
                     if end != 'exit 0':
@@ -288,9 +286,7 @@ class TestDeadline(base.AgentTestCase):
         self.assert_ended()
 
     def test_its_child_hangs(self) -> None:
-        made = self.hanging(
-            'sleep 600 & echo $$ $! >> $home/pids; wait; wait'
-        )
+        made = self.hanging('sleep 600 & echo $$ $! >> $home/pids; wait; wait')
         self.expire(made)
         self.assert_ended()
 
@@ -338,7 +334,7 @@ class TestDeadline(base.AgentTestCase):
 
     def test_it_is_not_interrupted_with_us(self) -> None:
         body = """
-            ps -o sid= -p $$ > $home/session
+            cut -d' ' -f6 /proc/$$/stat > $home/session
             echo 'Status: ON'
             """
         self.agent(body).status()

@@ -14,8 +14,8 @@
 
 from unittest import mock
 
-from osc_recovery.model import plans
 from osc_recovery.model import fencing
+from osc_recovery.model import plans
 from osc_recovery.model import steps
 from osc_recovery.planning import choice as choices
 from osc_recovery.planning import commands
@@ -164,8 +164,7 @@ class TestDescribe(base.TestCase):
 
         self.assertEqual(
             [
-                'fence_ipmilan <<< "action=status ip=192.0.2.1 '
-                'password=***"',
+                'fence_ipmilan <<< "action=status ip=192.0.2.1 password=***"',
                 'fence_ipmilan <<< "action=off ip=192.0.2.1 '
                 'password=***" (unless it is off)',
                 'fence_ipmilan <<< "action=status ip=192.0.2.1 '
