@@ -24,7 +24,7 @@ import signal
 import subprocess
 import threading
 import time
-from typing import IO
+from typing import cast, IO
 
 from osc_recovery.fencing import base
 
@@ -68,7 +68,7 @@ def run(program: str, options: Mapping[str, str], timeout: float) -> Ended:
     path = find(program)
     try:
         with _lines(options) as stream:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603  # no shell
                 [path],
                 stdin=stream,
                 stdout=subprocess.PIPE,
@@ -152,8 +152,7 @@ class _Reader:
     """
 
     def __init__(self, stream: IO[bytes] | None) -> None:
-        assert stream is not None
-        self._stream = stream
+        self._stream = cast(IO[bytes], stream)
         self._kept = bytearray()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()

@@ -13,7 +13,6 @@
 """What is known about a fence before it is planned."""
 
 import dataclasses
-from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,6 +11,8 @@
 #    under the License.
 """host fence: its options, and asking without doing."""
 
+import contextlib
+import io
 import logging
 from typing import Any
 from unittest import mock
@@ -108,12 +110,13 @@ class TestFenceHost(test_reading.CommandTestCase):
             ('--check', '--statement', 'off'),
             ('--check', '--agent'),
         ):
-            self.assertRaises(
-                SystemExit, self.output, command.FenceHost, 'kvm1', *words
-            )
+            with contextlib.redirect_stderr(io.StringIO()):
+                self.assertRaises(
+                    SystemExit, self.output, command.FenceHost, 'kvm1', *words
+                )
 
     def test_a_blocked_plan_is_not_run(self) -> None:
-        wish = cases.fence.Wish()
+        wish = planning.Wish()
         blocked: plans.Plan = planning.plan(
             *(cases.host(cases.NOVA), wish, cases.NONE, 'ops', 'now'),
             agent=cases.ON,

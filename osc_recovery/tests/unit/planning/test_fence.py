@@ -280,7 +280,9 @@ class TestRadius(base.TestCase):
             (10, 5, 0.0, 1),
         ):
             radius = fencing.Radius((), total, most, share, 3600)
-            self.assertEqual(expected, radius.allowed, (total, most, share))
+            self.assertEqual(
+                expected, radius.allowed, f'{total} {most} {share}'
+            )
 
     def lost(
         self, *machines: facts.Host, begun: tuple[runs.RunRecord, ...] = ()
@@ -317,7 +319,7 @@ class TestRadius(base.TestCase):
         ):
             service = making.change(dead.service, last_seen_up=seen)
             machine = making.change(dead, service=service)
-            self.assertEqual(counts, self.lost(machine) == ['kvm1'], seen)
+            self.assertEqual(counts, self.lost(machine) == ['kvm1'], str(seen))
 
     def test_runs_under_way(self) -> None:
         up = builders.host('kvm1', up=True)

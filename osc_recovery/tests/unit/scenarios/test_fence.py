@@ -33,6 +33,7 @@ from osc_recovery.planning import fence as planning
 from osc_recovery.scenarios import environment
 from osc_recovery.scenarios import fence
 from osc_recovery.scenarios import runner
+from osc_recovery.steps import base as steps_base
 from osc_recovery.tests.unit.fencing import base
 from osc_recovery.tests.unit.journal import fixtures as journals
 from osc_recovery.tests.unit.planning import builders
@@ -280,7 +281,7 @@ class TestPower(FenceTestCase):
     """The step with a real agent and a real journal."""
 
     def step(self, plan: plans.Plan) -> Any:
-        settings = fence.steps_base.Settings(poll_interval=0.01)
+        settings = steps_base.Settings(poll_interval=0.01)
         times = iter(range(100_000))
         return fence.power_step(
             self.env, plan, settings, now=lambda: float(next(times))
