@@ -68,7 +68,7 @@ def run(program: str, options: Mapping[str, str], timeout: float) -> Ended:
     path = find(program)
     try:
         with _lines(options) as stream:
-            process = subprocess.Popen(  # noqa: S603  # no shell
+            process = subprocess.Popen(  # noqa: S603 - no shell
                 [path],
                 stdin=stream,
                 stdout=subprocess.PIPE,

@@ -91,7 +91,8 @@ set)
 esac
 exit 0
 """
-_CUT = (
+#: cuts the power; arguments: the sandbox's directory and the host
+CUT = (
     'import contextlib, sys; '
     'from osc_recovery import exceptions as e; '
     'from osc_recovery.sandbox import controller as c; '
@@ -166,7 +167,7 @@ class Bmc(fixtures.Fixture):
                 log=self._directory / 'orders',
                 broken=self._directory / 'broken',
                 python=sys.executable,
-                cut=_CUT,
+                cut=CUT,
                 sandbox=self._sandbox.directory,
                 name=self.host,
             )

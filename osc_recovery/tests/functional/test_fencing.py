@@ -23,6 +23,7 @@ from osc_recovery.execution import crash
 from osc_recovery.sandbox import api as apis
 from osc_recovery.tests.functional import base
 from osc_recovery.tests.functional import bmc
+from osc_recovery.tests.functional import redfish
 from osc_recovery.tests.functional import test_crash
 
 #: the steps that are killed here
@@ -32,6 +33,12 @@ REASON = ('--override', 'host-alive', '--reason', 'CHG0042: disks fail')
 
 class FencingTestCase(base.TestCase):
     """Has a configuration of its own, with fence agents in it."""
+
+    program = 'fence_ipmilan'
+    options: tuple[str, ...] = (
+        *('ip=127.0.0.1', f'username={bmc.USER}', 'lanplus=1', 'cipher=3'),
+        *('ipmitool_timeout=10', 'power_timeout=3'),
+    )
 
     def setUp(self) -> None:
         lacking = bmc.missing()
@@ -58,23 +65,18 @@ class FencingTestCase(base.TestCase):
         found = super().environ()
         text = pathlib.Path(found['OSC_RECOVERY_CONFIG']).read_text()
         section = f"""
-            [fence_agent:ipmi]
+            [fence_agent:bmc]
             hosts = *
-            program = fence_ipmilan
-            option = ip=127.0.0.1
-            option = username={bmc.USER}
-            option = lanplus=1
-            option = cipher=3
-            option = ipmitool_timeout=10
-            option = power_timeout=3
+            program = {self.program}
             password_file = {self.secret}
-            off_timeout = 5
+            off_timeout = 15
             """
-        lines = [
+        lines = [f'option = {option}' for option in self.options]
+        lines += [
             f'host_option = {host} ipport={port}'
             for host, port in self.ports.items()
         ]
-        text = text.replace('[fencing]', '[fencing]\nagents = ipmi')
+        text = text.replace('[fencing]', '[fencing]\nagents = bmc')
         text += textwrap.dedent(section) + '\n'.join((*lines, self.more))
         path = self.directory / 'recovery.conf'
         path.write_text(f'{text}\n')
@@ -338,6 +340,50 @@ class FailingTestCase(FencingTestCase):
         for words in ((), ('--agent',), ('--check',)):
             output = self.fence_by_agent(*words, code=2)
             self.assertIn('No fence agent is configured', output.err)
+
+
+class RedfishTestCase(FencingTestCase):
+    """fence_redfish over TLS: one way through, and what it does wrong."""
+
+    program = 'fence_redfish'
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.options = (
+            *('ip=127.0.0.1', f'username={bmc.USER}', 'ssl_insecure=1'),
+            f'systems_uri=/redfish/v1/Systems/{redfish.SYSTEMS[0]}',
+        )
+
+    def test_there_is_a_way(self) -> None:
+        service = self.useFixture(redfish.Redfish(self.sandbox, self.host))
+        self.ports[self.host] = service.port
+        self.secret.write_text('wrong\n')
+        self.check(1)
+        self.secret.write_text(f'{bmc.PASSWORD}\n')
+        sound = self.options
+        for wrong, code in (
+            # its certificate is signed by nobody
+            (sound[2], 1),
+            # it would take another system
+            (sound[3], 2),
+        ):
+            self.options = tuple(o for o in sound if o != wrong)
+            self.check(code)
+        self.options = (*sound[:3], 'systems_uri=/redfish/v1/Systems/none')
+        self.check(1)
+        self.options = sound
+        self.check(10)
+        self.fence_by_agent(*REASON)
+        self.assert_fenced()
+        self.assertEqual([f'{redfish.SYSTEMS[0]} ForceOff'], service.orders)
+
+    def test_it_hangs(self) -> None:
+        """Whatever its own timeouts: ours ends it."""
+        mute = self.useFixture(redfish.Mute())
+        self.ports[self.host] = mute.port
+        self.more = 'timeout = 2'
+        output = self.check(1)
+        self.assertIn('did not answer within 2 s', output.err)
 
 
 class RadiusTestCase(FencingTestCase):
