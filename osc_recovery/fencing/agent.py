@@ -34,6 +34,8 @@ _CODES = {base.Power.ON: 0, base.Power.OFF: 2}
 _STATUS = re.compile(r'^Status: (.*?)\s*$', re.MULTILINE)
 #: an option that the program ignores, or reads otherwise than was meant
 _IGNORED = re.compile(r'^.*Parse error:', re.MULTILINE)
+#: fencing.py (fail_usage) ends every complaint with it
+_EMPTY = "Please use '-h' for usage"
 _LONGEST = 200
 
 
@@ -123,7 +125,11 @@ class Agent(base.Driver):
             return f'{code}; what it printed holds a secret'
         if max(len(ended.out), len(ended.err)) >= program.MOST:
             return f'{code}; it printed too much to be shown'
-        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        lines = [
+            line.strip()
+            for line in said.splitlines()
+            if line.strip() and _EMPTY not in line
+        ]
         if about is not None:
             lines = [line for line in lines if about.search(line)]
         return f'{code}; {lines[-1][:_LONGEST]}' if lines else code

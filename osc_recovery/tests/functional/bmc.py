@@ -31,6 +31,7 @@ from osc_recovery.sandbox import controller
 #: what the tests need, with Debian's packages
 PROGRAMS = {
     'fence_ipmilan': 'fence-agents',
+    'fence_redfish': 'fence-agents',
     'ipmi_sim': 'openipmi',
     'ipmitool': 'ipmitool',
 }
@@ -101,9 +102,12 @@ CUT = (
 )
 
 
-def missing() -> str:
-    """What has to be installed, in a sentence; '' when nothing."""
-    lacking = [name for name in PROGRAMS if find(name) is None]
+def missing(agent: str) -> str:
+    """What a test of this agent lacks, in a sentence; '' when nothing."""
+    needed = [agent]
+    if agent == 'fence_ipmilan':
+        needed += ['ipmi_sim', 'ipmitool']
+    lacking = [name for name in needed if find(name) is None]
     packages = ' '.join(PROGRAMS[name] for name in lacking)
     if not lacking:
         return ''

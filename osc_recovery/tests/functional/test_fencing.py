@@ -41,7 +41,7 @@ class FencingTestCase(base.TestCase):
     )
 
     def setUp(self) -> None:
-        lacking = bmc.missing()
+        lacking = bmc.missing(self.program)
         if lacking:
             self.skipTest(lacking)
         super().setUp()

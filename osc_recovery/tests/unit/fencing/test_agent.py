@@ -71,6 +71,10 @@ class TestStatus(base.AgentTestCase):
             ('printf "Status: OFF\\nStatus: ON\\n"; exit 2', 'exit code 2'),
             ('echo "bad argument"; exit 2', 'bad argument'),
             ('echo "Failed: wrong password" >&2; exit 1', 'wrong password'),
+            (
+                'echo "no PowerState"; echo "Please use \'-h\' for usage"',
+                'exit code 0; no PowerState',
+            ),
             ('kill -9 $$', 'exit code -9'),
             ('exit 127', 'exit code 127'),
         ):
