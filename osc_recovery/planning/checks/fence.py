@@ -111,7 +111,7 @@ def losses(
     ``begun`` are the runs of fences.  A forced-down host without a fence
     of ours counts when it last reported within the window: someone else
     (an operator, Masakari) has fenced it, and nova does not say when.  A
-    host that is up again does not count.
+    host that is up again, or was heard of since, does not count.
     """
     found: dict[str, fencing.Loss] = {}
     up = set()
@@ -119,7 +119,7 @@ def losses(
         seen = host.service.last_seen_up or ''
         if host.up:
             up.add(host.name)
-        elif host.fence is not None:
+        elif host.fence is not None and not host.fence_stale:
             found[host.name] = fencing.Loss(
                 host.name, host.fence.recorded_at, 'fenced'
             )

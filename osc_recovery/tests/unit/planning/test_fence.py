@@ -297,6 +297,7 @@ class TestRadius(base.TestCase):
         return dataclasses.replace(dead, fence=made, **changes)
 
     def test_fences(self) -> None:
+        forced_up = making.change(builders.dead().service, forced_down=False)
         for name, machine, counts in (
             ('lately', self.fenced(LATELY), True),
             ('a second too early', self.fenced('2026-11-22T14:59:59Z'), False),
@@ -304,6 +305,11 @@ class TestRadius(base.TestCase):
             ('before', self.fenced(BEFORE), False),
             ('a clock that is ahead', self.fenced('2026-11-22T17:00Z'), True),
             ('it is back', self.fenced(LATELY, up=True), False),
+            (
+                'it was back',
+                self.fenced(LATELY, fence_stale=True, service=forced_up),
+                False,
+            ),
             ('a time that is none', self.fenced('soon'), False),
             ('an innocent host', builders.host('kvm1', up=True), False),
             ('a silent host', builders.host('kvm1', up=False), False),
