@@ -26,12 +26,8 @@ Findings = Iterator[findings.Finding]
 
 #: how signs of life begin that nova-compute itself gives
 _NOVA = 'nova-compute '
-#: states of a run of a fence whose host may be off, or about to be
-_COUNTED = (
-    results.RunState.PAUSED,
-    results.RunState.RUNNING,
-    results.RunState.UNVERIFIED,
-)
+#: states of a run of a fence whose host is about to be off
+_UNDER_WAY = (results.RunState.PAUSED, results.RunState.RUNNING)
 
 
 def agent_failed(agent: fencing.AgentFacts) -> Findings:
@@ -128,14 +124,16 @@ def losses(
                 host.name, seen, 'forced down, last seen'
             )
     for run in begun:
-        if run.state in _COUNTED:
-            loss = fencing.Loss(run.host, run.created_at, f'run {run.id}')
+        loss = fencing.Loss(run.host, run.created_at, f'run {run.id}')
+        if run.state in _UNDER_WAY:
             found[run.host] = loss
+        elif run.state is results.RunState.UNVERIFIED and run.host not in up:
+            # its power may have been cut, though nothing has proven it
+            found.setdefault(run.host, loss)
     return tuple(
         loss
-        for name, loss in sorted(found.items())
+        for _, loss in sorted(found.items())
         if _within(loss.since, now, window)
-        and (name not in up or loss.known_by.startswith('run '))
     )
 
 

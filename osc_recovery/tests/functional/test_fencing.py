@@ -133,7 +133,13 @@ class FencingTestCase(base.TestCase):
         self.assertFalse(fence['stale'])
 
     def bring_back(self) -> None:
-        """Give every host its power; nova does not see that at once."""
+        """Give every host its power; nova does not see that at once.
+
+        A test that failed may have left a run whose process is gone.
+        """
+        for run in self.recovery('run', 'list', '-f', 'json').json():
+            if run['State'] in ('running', 'paused', 'unverified'):
+                self.recovery('run', 'abandon', run['ID'], code=None)
         shown = self.sandbox.describe()
         for host in self.sandbox.hosts:
             away = f'compute-{host}' in shown.not_running

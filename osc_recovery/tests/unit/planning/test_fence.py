@@ -328,11 +328,16 @@ class TestRadius(base.TestCase):
             self.assertEqual(counts, self.lost(machine) == ['kvm1'], str(seen))
 
     def test_runs_under_way(self) -> None:
-        up = builders.host('kvm1', up=True)
         states = results.RunState
-        counted = {states.RUNNING, states.PAUSED, states.UNVERIFIED}
+        begun = {states.RUNNING, states.PAUSED}
         for state in states:
-            for when, late in ((LATELY, True), (BEFORE, False)):
+            for up, when, late in (
+                (True, LATELY, True),
+                (False, LATELY, True),
+                (False, BEFORE, False),
+            ):
+                counted = begun if up else begun | {states.UNVERIFIED}
+                machine = builders.host('kvm1', up=up)
                 run = runs.RunRecord(
                     id='r1',
                     scenario='fence',
@@ -342,10 +347,23 @@ class TestRadius(base.TestCase):
                     process=runs.Process('m', 1, 1, 'ops'),
                     created_at=when,
                 )
-                found = self.lost(up, begun=(run,))
+                found = self.lost(machine, begun=(run,))
                 self.assertEqual(
                     state in counted and late, found == ['kvm1'], state
                 )
+
+    def test_a_fence_says_more_than_a_run_without_a_proof(self) -> None:
+        run = runs.RunRecord(
+            id='r1',
+            scenario='fence',
+            host='kvm1',
+            state=results.RunState.UNVERIFIED,
+            plan={},
+            process=runs.Process('m', 1, 1, 'ops'),
+            created_at=LATELY,
+        )
+        (loss,) = checks.losses([self.fenced(LATELY)], [run], NOW, 3600)
+        self.assertEqual('fenced', loss.known_by)
 
     def test_a_host_counts_once(self) -> None:
         self.assertEqual(
