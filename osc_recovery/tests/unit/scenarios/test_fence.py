@@ -254,19 +254,19 @@ class TestResumable(FenceTestCase):
 
     def test_a_statement(self) -> None:
         plan = self.scenario.plan('kvm1', statement='unplugged')
-        self.scenario.resumable(plan, self.run_of(plan))
+        self.scenario.resumable(self.run_of(plan))
         self.assertEqual(['kvm1'], self.asked)
 
     def test_before_and_after_the_proof(self) -> None:
         plan = self.scenario.plan('kvm1')
         run = self.run_of(plan)
-        self.scenario.resumable(plan, run)
+        self.scenario.resumable(run)
         self.journal.begin_step(run.id, 'kvm1', 0, 'fence-power', {})
-        self.scenario.resumable(plan, run)
+        self.scenario.resumable(run)
         self.assertEqual([], self.asked)
         done = steps.StepState.DONE
         self.journal.end_step(run.id, 'kvm1', 0, done)
-        self.scenario.resumable(plan, run)
+        self.scenario.resumable(run)
         self.assertEqual(['kvm1'], self.asked)
 
     def test_it_is_not_taken_back(self) -> None:
