@@ -12,6 +12,7 @@
 
 """What planning found: blockers, consents and notes."""
 
+from collections.abc import Collection
 import dataclasses
 import enum
 
@@ -51,3 +52,8 @@ class Finding:
     def accept(self) -> 'Finding':
         """The same finding with the operator's consent."""
         return dataclasses.replace(self, accepted=True)
+
+    def accepted_by(self, codes: Collection[str]) -> 'Finding':
+        """The same, with consent if it asks for any and is among them."""
+        asks = self.severity is Severity.CONSENT
+        return self.accept() if asks and self.code in codes else self

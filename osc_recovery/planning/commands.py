@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from osc_recovery.model import plans
+from osc_recovery.planning import attachment_commands
 from osc_recovery.planning import mending_commands
 from osc_recovery.planning import statements
 from osc_recovery.planning import text
@@ -77,19 +78,10 @@ def _bind(uuid: str, params: Params) -> Lines:
 
 
 def _attach(uuid: str, params: Params) -> Lines:
-    volume, old = params['volume'], params['attachment']
-    yield from statements.mapping_read(params)
-    yield f'cinder GET /attachments?volume_id={volume}&instance_id={uuid}'
-    blank = {'volume_uuid': volume, 'instance_uuid': uuid}
-    yield f'cinder POST /attachments {text.json({"attachment": blank})}'
-    yield from statements.mapping_repointed(params)
+    old = params['attachment']
+    yield from attachment_commands.blank(uuid, params)
     yield f'cinder DELETE /attachments/{old}'
-    connector = {**params['connector'], 'mountpoint': params['device']}
-    body = {'attachment': {'connector': connector}}
-    yield f'cinder PUT /attachments/<new> {text.json(body)}'
-    yield from statements.mapping_connected(params)
-    complete = text.json({'os-complete': None})
-    yield f'cinder POST /attachments/<new>/action {complete}'
+    yield from attachment_commands.connect(params)
 
 
 def _activate(uuid: str, params: Params) -> Lines:

@@ -75,12 +75,7 @@ def still_dead(host: facts.Host) -> tuple[findings.Finding, ...]:
 
 def fenced(host: facts.Host) -> bool:
     """Whether there is nothing left to do."""
-    return (
-        host.fence is not None
-        and not host.fence_stale
-        and host.service.forced_down
-        and host.service.disabled
-    )
+    return frame.fence_holds(host) and host.service.disabled
 
 
 def _findings(

@@ -18,6 +18,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from osc_recovery.planning import attachment_commands
 from osc_recovery.planning import statements
 from osc_recovery.planning import text
 
@@ -91,18 +92,8 @@ def _drop_attachment(uuid: str, params: Params) -> Lines:
 
 
 def _reattach(uuid: str, params: Params) -> Lines:
-    volume = params['volume']
-    yield from statements.mapping_read(params)
-    yield f'cinder GET /attachments?volume_id={volume}&instance_id={uuid}'
-    blank = {'volume_uuid': volume, 'instance_uuid': uuid}
-    yield f'cinder POST /attachments {text.json({"attachment": blank})}'
-    yield from statements.mapping_repointed(params)
-    connector = {**params['connector'], 'mountpoint': params['device']}
-    body = {'attachment': {'connector': connector}}
-    yield f'cinder PUT /attachments/<new> {text.json(body)}'
-    yield from statements.mapping_connected(params)
-    complete = text.json({'os-complete': None})
-    yield f'cinder POST /attachments/<new>/action {complete}'
+    yield from attachment_commands.blank(uuid, params)
+    yield from attachment_commands.connect(params)
 
 
 def _stop(uuid: str, params: Params) -> Lines:

@@ -78,13 +78,7 @@ def plan(
 
 def accept(found: Found, choice: choices.Choice) -> Found:
     """The same findings, those that the operator accepts marked so."""
-    return tuple(
-        finding.accept()
-        if finding.severity is findings.Severity.CONSENT
-        and finding.code in choice.accept
-        else finding
-        for finding in found
-    )
+    return tuple(finding.accepted_by(choice.accept) for finding in found)
 
 
 def wanted(

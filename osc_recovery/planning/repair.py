@@ -141,7 +141,7 @@ def _server_plan(
             else defect.finding
             for defect in defects
         ),
-        *(_accepted(f, wish) for f in _asked(made)),
+        *(f.accepted_by(wish.accept) for f in _asked(made)),
     )
     basis = {
         **fingerprint.server(server),
@@ -295,11 +295,7 @@ def _copies(made: mending.Mending, other: facts.Host) -> Findings:
             f'Look there (virsh domstate {server.instance_name}). If it does '
             'not run there: --accept copy-possible',
         )
-    elif (
-        other.fence is None
-        or other.fence_stale
-        or not other.service.forced_down
-    ):
+    elif not frame.fence_holds(other):
         yield catalogue.finding(
             'fence-missing',
             f'{other.name} may run {server.instance_name}, and no fence of '
@@ -328,8 +324,3 @@ def _copies(made: mending.Mending, other: facts.Host) -> Findings:
 def _as_note(found: findings.Finding) -> findings.Finding:
     """What the steps mend stands in nobody's way."""
     return dataclasses.replace(found, severity=findings.Severity.NOTE)
-
-
-def _accepted(found: findings.Finding, wish: Wish) -> findings.Finding:
-    consent = found.severity is findings.Severity.CONSENT
-    return found.accept() if consent and found.code in wish.accept else found

@@ -86,10 +86,8 @@ def plan(
     """One step that sets the states, and one that reads them again."""
     values = _values(server, wish)
     found = tuple(
-        f.accept()
-        if f.severity is findings.Severity.CONSENT and f.code in wish.accept
-        else f
-        for f in (*_findings(server, host, wish, values),)
+        f.accepted_by(wish.accept)
+        for f in _findings(server, host, wish, values)
     )
     basis = {
         **_states(server),
@@ -279,9 +277,7 @@ def _stopped(server: facts.Server, host: facts.Host) -> Findings:
                 'which is up',
                 f'Stop it: openstack server stop {server.uuid}',
             )
-    elif (
-        host.fence is None or host.fence_stale or not host.service.forced_down
-    ):
+    elif not frame.fence_holds(host):
         yield catalogue.finding(
             'fence-missing',
             f'{host.name} is not up, and no fence of it is recorded: the '

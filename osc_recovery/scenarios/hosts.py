@@ -90,9 +90,7 @@ def next_command(host: facts.Host) -> str:
     """What an operator does next about a dead host; empty for a live one."""
     if host.up:
         return ''
-    if host.fence is None or host.fence_stale:
-        return frame.fence_command(host.name)
-    if not host.service.forced_down:
+    if not frame.fence_holds(host):
         return frame.fence_command(host.name)
     if not host.server_count:
         return ''

@@ -39,6 +39,16 @@ def fence_command(host: str) -> str:
     )
 
 
+def fence_recorded(host: facts.Host) -> bool:
+    """Whether a fence is recorded, and nothing was heard since."""
+    return host.fence is not None and not host.fence_stale
+
+
+def fence_holds(host: facts.Host) -> bool:
+    """Whether nova takes the host for dead as well, whoever reports."""
+    return fence_recorded(host) and host.service.forced_down
+
+
 def facts_unknown(cloud: facts.CloudFacts) -> Findings:
     """A service that the whole plan needs did not answer."""
     for what in _unknown(cloud):
