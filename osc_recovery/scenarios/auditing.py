@@ -13,12 +13,9 @@
 """The last step of a repair: the audit, once more."""
 
 from collections.abc import Iterator
-from typing import Any
 
-from osc_recovery import exceptions
 from osc_recovery.facts import consistency as gathering
 from osc_recovery.facts import sources
-from osc_recovery.model import codec
 from osc_recovery.model import consistency as model
 from osc_recovery.model import facts
 from osc_recovery.model import results
@@ -49,7 +46,7 @@ def scene(
     return gathering.gather(env.sources(), journal, hosts=hosts, uuids=uuids)
 
 
-class AuditStep:
+class AuditStep(verify.Look):
     """Params: whole, expected.
 
     ``expected`` are fields of the server's row, which nova's API has to
@@ -58,29 +55,6 @@ class AuditStep:
     """
 
     kind = 'audit'
-
-    def __init__(self, env: environment.Environment) -> None:
-        self._env = env
-
-    def prepare(self, task: steps.Task) -> dict[str, Any]:
-        """There is nothing to keep."""
-        return {}
-
-    def observe(
-        self, task: steps.Task, intent: dict[str, Any]
-    ) -> steps.Observation:
-        """Looking twice does no harm."""
-        return steps.Observation.SAFE
-
-    def act(self, task: steps.Task, intent: dict[str, Any]) -> dict[str, Any]:
-        """Look; raises NotWhole with every check that was made."""
-        checks = tuple(self._checks(task))
-        if whole.overall(checks) is not results.Verdict.OK:
-            raise verify.NotWhole(checks)
-        return {'checks': codec.encode(list(checks))}
-
-    def undo(self, task: steps.Task, intent: dict[str, Any]) -> None:
-        """There is nothing to take back."""
 
     def _checks(self, task: steps.Task) -> Iterator[results.Check]:
         expected = task.params['expected']
@@ -91,12 +65,7 @@ class AuditStep:
             )
             return
         read = scene(self._env, uuids=[task.subject])
-        if not read.servers:
-            raise exceptions.StepFailed(
-                f'server {task.name} is in no cell any more',
-                cause='server-missing',
-            )
-        server = read.servers[0]
+        server = verify.the_server(task, read.servers)
         for name, value in expected.items():
             yield expectations.same(
                 name, value, getattr(server, name), 'cell database'

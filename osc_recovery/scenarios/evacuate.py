@@ -22,11 +22,12 @@ from osc_recovery.model import plans
 from osc_recovery.model import results
 from osc_recovery.model import runs
 from osc_recovery.model import steps
+from osc_recovery.planning.checks import frame
 from osc_recovery.planning import choice as choices
 from osc_recovery.planning import evacuate as planning
 from osc_recovery.scenarios import changes
+from osc_recovery.scenarios import dead_host
 from osc_recovery.scenarios import environment
-from osc_recovery.scenarios import relocate
 from osc_recovery.scenarios import verify
 from osc_recovery.scenarios import watch
 from osc_recovery.steps import evacuate as step
@@ -108,16 +109,7 @@ class Evacuation:
     def _planned(
         self, host: str, wish: planning.Wish, targets: tuple[str, ...]
     ) -> plans.Plan:
-        choice = wish.choice
-        read = cloud.gather(
-            self._env.sources(),
-            host,
-            targets=targets,
-            schema=self._env.schema(host),
-            read_at=clock.now(),
-        )
-        chosen = relocate.chosen(choice.servers, read.servers, host)
-        choice = dataclasses.replace(choice, servers=chosen)
+        read, choice = dead_host.read(self._env, host, wish.choice, targets)
         wish = dataclasses.replace(wish, choice=choice)
         return planning.plan(read, wish, clock.now())
 
@@ -166,9 +158,8 @@ class _Surroundings:
 
     def fenced(self, host: str) -> bool:
         """Whether a fence is recorded that still holds."""
-        for found in hosts.gather(self._env.sources(), [host]):
-            return found.fence is not None and not found.fence_stale
-        return False
+        found = hosts.gather(self._env.sources(), [host])
+        return any(map(frame.fence_recorded, found))
 
     def explain(self, uuid: str) -> str:
         """What each of the cell's hosts lacks, by name."""

@@ -12,18 +12,15 @@
 
 """host relocate: the servers of a dead host, moved through the database."""
 
-import dataclasses
-
 from osc_recovery import exceptions
-from osc_recovery.facts import cloud
 from osc_recovery.journal import clock
-from osc_recovery.model import facts
 from osc_recovery.model import plans
 from osc_recovery.model import results
 from osc_recovery.model import runs
 from osc_recovery.planning import choice
 from osc_recovery.planning import relocate as planning
 from osc_recovery.scenarios import changes
+from osc_recovery.scenarios import dead_host
 from osc_recovery.scenarios import environment
 from osc_recovery.scenarios import watch
 
@@ -88,40 +85,10 @@ class Relocation:
             )
 
     def _planned(self, host: str, wish: choice.Choice) -> plans.Plan:
-        read = cloud.gather(
-            self._env.sources(),
+        read, wish = dead_host.read(
+            self._env,
             host,
-            targets=wish.targets or tuple(set(wish.placement.values())),
-            schema=self._env.schema(host),
-            read_at=clock.now(),
-        )
-        wish = dataclasses.replace(
-            wish, servers=chosen(wish.servers, read.servers, host)
+            wish,
+            wish.targets or tuple(set(wish.placement.values())),
         )
         return planning.plan(read, wish, clock.now())
-
-
-def chosen(
-    wanted: tuple[str, ...], there: tuple[facts.Server, ...], host: str
-) -> tuple[str, ...]:
-    """The uuids of the servers that were named.
-
-    Raises UsageError for a name that no server or more than one has.
-    """
-    return tuple(_one(name, there, host) for name in wanted)
-
-
-def _one(name: str, there: tuple[facts.Server, ...], host: str) -> str:
-    found = [s for s in there if name in (s.uuid, s.name)]
-    if not found:
-        raise exceptions.UsageError(
-            f'Host {host} has no server {name}: see "openstack recovery '
-            f'server list --host {host}".'
-        )
-    if len(found) > 1:
-        uuids = ', '.join(s.uuid for s in found)
-        raise exceptions.UsageError(
-            f'More than one server of host {host} is named {name}: name it '
-            f'by its ID ({uuids}).'
-        )
-    return found[0].uuid

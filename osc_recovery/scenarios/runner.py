@@ -108,11 +108,12 @@ class Runner:
             raise exceptions.NothingToDo(
                 f'Run {run.id} is done: there is nothing to go on with.'
             )
-        _scenario(self._env, self.plan_of(run.id)).resumable(run)
+        plan = self.plan_of(run.id)
+        _scenario(self._env, plan).resumable(run)
         self._env.journal.take_over(
             run.id, process.current(), unseen=process_gone
         )
-        return self._run(run.id, self.plan_of(run.id), listener)
+        return self._run(run.id, plan, listener)
 
     def revert(
         self, run_id: str, listener: Listener, *, process_gone: bool = False

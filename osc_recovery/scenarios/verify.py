@@ -12,6 +12,7 @@
 
 """The last step of a server: read it back from every service."""
 
+from collections.abc import Iterable, Sequence
 import threading
 from typing import Any
 
@@ -44,14 +45,24 @@ class NotWhole(exceptions.Unverified):
         self.checks = checks
 
 
-class VerifyStep:
-    """Reads a server again and lays it beside what it should be.
+def the_server(
+    task: steps.Task, found: Sequence[facts.Server]
+) -> facts.Server:
+    """The server that was looked for; raises StepFailed if it is gone."""
+    if not found:
+        raise exceptions.StepFailed(
+            f'server {task.name} is in no cell any more',
+            cause='server-missing',
+        )
+    return found[0]
+
+
+class Look:
+    """A step that only looks.
 
     Done means verified: a check that nobody could make is not a check
     that succeeded.  It changes nothing, so it can be made at any time.
     """
-
-    kind = 'verify'
 
     def __init__(self, env: environment.Environment) -> None:
         self._env = env
@@ -68,26 +79,37 @@ class VerifyStep:
 
     def act(self, task: steps.Task, intent: dict[str, Any]) -> dict[str, Any]:
         """Look; raises NotWhole with every check that was made."""
-        found = servers.gather(
-            self._env.sources(), uuids=[task.subject], depth=CHECKED
-        )
-        if not found:
-            raise exceptions.StepFailed(
-                f'server {task.name} is in no cell any more',
-                cause='server-missing',
-            )
-        checks = whole.check(found[0], self._expected(task, found[0]))
+        checks = tuple(self._checks(task))
         if whole.overall(checks) is not results.Verdict.OK:
             raise NotWhole(checks)
         return {'checks': codec.encode(list(checks))}
+
+    def undo(self, task: steps.Task, intent: dict[str, Any]) -> None:
+        """There is nothing to take back."""
+
+    def _checks(self, task: steps.Task) -> Iterable[results.Check]:
+        """Every check that is to be made."""
+        raise NotImplementedError
+
+
+class VerifyStep(Look):
+    """Reads a server again and lays it beside what it should be."""
+
+    kind = 'verify'
+
+    def _checks(self, task: steps.Task) -> Iterable[results.Check]:
+        found = the_server(
+            task,
+            servers.gather(
+                self._env.sources(), uuids=[task.subject], depth=CHECKED
+            ),
+        )
+        return whole.check(found, self._expected(task, found))
 
     def _expected(
         self, task: steps.Task, found: facts.Server
     ) -> whole.Expectation:
         return codec.decode(whole.Expectation, task.params)
-
-    def undo(self, task: steps.Task, intent: dict[str, Any]) -> None:
-        """There is nothing to take back."""
 
 
 class VerifyEvacuation(VerifyStep):
