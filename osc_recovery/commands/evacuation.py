@@ -13,7 +13,7 @@
 
 import argparse
 
-from osc_recovery.commands import confirm
+from osc_recovery.commands import arguments
 from osc_recovery.commands import writing
 from osc_recovery.model import plans
 
@@ -37,33 +37,16 @@ class EvacuateHost(writing.Write):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the host and what the operator may choose."""
         parser = super().get_parser(prog_name)
-        parser.add_argument(
-            'host', metavar='<host>', help='Compute host that is dead'
-        )
-        parser.add_argument(
-            '--target',
-            metavar='<host>',
-            action='append',
-            default=[],
-            help=(
+        arguments.add_dead_host(parser)
+        arguments.add_choice(
+            parser,
+            target=(
                 'Host to evacuate to (repeat for several; default: the '
-                'choice of nova\'s scheduler)'
+                "choice of nova's scheduler)"
             ),
+            server='Server to evacuate, by name or ID (repeat; default: all)',
+            power='Run what was running (default), or leave all stopped',
         )
-        parser.add_argument(
-            '--server',
-            metavar='<server>',
-            action='append',
-            default=[],
-            help='Server to evacuate, by name or ID (repeat; default: all)',
-        )
-        parser.add_argument(
-            '--power',
-            choices=['keep', 'off'],
-            default='keep',
-            help='Run what was running (default), or leave all stopped',
-        )
-        confirm.add_accept(parser)
         parser.add_argument(
             '--concurrency',
             metavar='<number>',
@@ -91,13 +74,9 @@ class EvacuateHost(writing.Write):
         """Read every service and plan each server's way."""
         return self.recovery.evacuation().plan(
             parsed_args.host,
-            targets=tuple(parsed_args.target),
-            servers=tuple(parsed_args.server),
-            keep_power=parsed_args.power == 'keep',
-            accept=frozenset(parsed_args.accept),
-            concurrency=parsed_args.concurrency,
             per_target=parsed_args.per_target,
             stagger=parsed_args.stagger,
+            **arguments.chosen(parsed_args),
         )
 
 

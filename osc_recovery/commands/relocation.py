@@ -14,6 +14,7 @@
 
 import argparse
 
+from osc_recovery.commands import arguments
 from osc_recovery.commands import confirm
 from osc_recovery.commands import writing
 from osc_recovery.model import plans
@@ -32,9 +33,7 @@ class FenceHost(writing.Write):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the host and the statement."""
         parser = super().get_parser(prog_name)
-        parser.add_argument(
-            'host', metavar='<host>', help='Compute host that is dead'
-        )
+        arguments.add_dead_host(parser)
         parser.add_argument(
             '--statement',
             metavar='<text>',
@@ -70,33 +69,16 @@ class RelocateHost(writing.Write):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the host and what the operator may choose."""
         parser = super().get_parser(prog_name)
-        parser.add_argument(
-            'host', metavar='<host>', help='Compute host that is dead'
-        )
-        parser.add_argument(
-            '--target',
-            metavar='<host>',
-            action='append',
-            default=[],
-            help=(
+        arguments.add_dead_host(parser)
+        arguments.add_choice(
+            parser,
+            target=(
                 'Host to move servers to (repeat for several; default: '
                 'proposed from what placement offers in the same cell)'
             ),
+            server='Server to move, by name or ID (repeat; default: all)',
+            power='Start what was running (default), or leave all stopped',
         )
-        parser.add_argument(
-            '--server',
-            metavar='<server>',
-            action='append',
-            default=[],
-            help='Server to move, by name or ID (repeat; default: all)',
-        )
-        parser.add_argument(
-            '--power',
-            choices=['keep', 'off'],
-            default='keep',
-            help='Start what was running (default), or leave all stopped',
-        )
-        confirm.add_accept(parser)
         parser.add_argument(
             '--concurrency',
             metavar='<number>',
@@ -108,10 +90,5 @@ class RelocateHost(writing.Write):
     def make_plan(self, parsed_args: argparse.Namespace) -> plans.Plan:
         """Read every service and plan each server's way."""
         return self.recovery.relocation().plan(
-            parsed_args.host,
-            targets=tuple(parsed_args.target),
-            servers=tuple(parsed_args.server),
-            keep_power=parsed_args.power == 'keep',
-            accept=frozenset(parsed_args.accept),
-            concurrency=parsed_args.concurrency,
+            parsed_args.host, **arguments.chosen(parsed_args)
         )

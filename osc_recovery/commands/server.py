@@ -15,6 +15,7 @@
 import argparse
 from typing import Any
 
+from osc_recovery.commands import arguments
 from osc_recovery.commands import base
 from osc_recovery.commands import formats
 from osc_recovery.commands import writing
@@ -86,14 +87,7 @@ class ShowServer(base.ShowOne):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the server."""
         parser = super().get_parser(prog_name)
-        parser.add_argument(
-            'server',
-            metavar='<server>',
-            help=(
-                'Server: ID, unique name, instance name (instance-0000000a) '
-                'or EC2 ID (i-000015b9)'
-            ),
-        )
+        arguments.add_server(parser)
         return parser
 
     def take_action(

@@ -14,6 +14,7 @@
 
 import argparse
 
+from osc_recovery.commands import arguments
 from osc_recovery.commands import confirm
 from osc_recovery.commands import writing
 from osc_recovery.model import plans
@@ -33,11 +34,7 @@ class SetServer(writing.Write):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         """Add the server and its states."""
         parser = super().get_parser(prog_name)
-        parser.add_argument(
-            'server',
-            metavar='<server>',
-            help='Server: ID, unique name, instance name or EC2 ID',
-        )
+        arguments.add_server(parser)
         parser.add_argument(
             '--vm-state',
             choices=['active', 'stopped', 'error'],
