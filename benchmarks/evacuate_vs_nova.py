@@ -33,6 +33,7 @@ import openstack
 
 from osc_recovery.db import evacuating
 from osc_recovery import exceptions
+from osc_recovery.sandbox import api as apis
 import support
 
 CLAIM = 1.15
@@ -157,16 +158,16 @@ class _Watch:
 
     def end(self) -> float:
         """Wait for the last server; the seconds since the beginning."""
-        while True:
-            states = self._states()
-            passed = time.monotonic() - self._begun
-            if states == {'up': len(self._uuids)}:
-                return passed
-            if passed > TIMEOUT or states['error']:
-                raise exceptions.RecoveryError(
-                    f'After {passed:.0f} s the servers are {dict(states)}.'
-                )
-            time.sleep(INTERVAL)
+        return apis.wait('the servers to be up', self._up, TIMEOUT, INTERVAL)
+
+    def _up(self) -> float | None:
+        states = self._states()
+        passed = time.monotonic() - self._begun
+        if states['error']:
+            raise exceptions.RecoveryError(
+                f'After {passed:.0f} s the servers are {dict(states)}.'
+            )
+        return passed if states == {'up': len(self._uuids)} else None
 
     def _states(self) -> Any:
         found = evacuating.seen(self._cell, self._uuids)

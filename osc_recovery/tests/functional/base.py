@@ -26,7 +26,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from typing import Any
+from typing import Any, ClassVar
 
 import testtools
 
@@ -221,3 +221,19 @@ class TestCase(testtools.TestCase):
             if volume is not None and not volume.multiattach:
                 shown = [h for v, h in exports if v == mapping.volume_id]
                 self.assertEqual([host], shown)
+
+
+class OwnServersTestCase(TestCase):
+    """Tests with servers that are made once for the class."""
+
+    _servers: ClassVar[list[str]] = []
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        """Delete the servers that were made for these tests."""
+        cloud = clouds.Cloud(SharedCloud.get())
+        cloud.restore()
+        for uuid in cls._servers:
+            cloud.delete_server(uuid)
+        cls._servers = []
+        super().tearDownClass()

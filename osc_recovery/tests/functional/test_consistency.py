@@ -12,31 +12,18 @@
 
 """Each disagreement is made, found by the audit, and mended."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from osc_recovery.model import facts
 from osc_recovery.tests.functional import base
-from osc_recovery.tests.functional import cloud as clouds
 from osc_recovery.tests.functional import corruption
 
 #: exit code of an audit that has found something
 DISAGREES = 16
 
 
-class ConsistencyTestCase(base.TestCase):
+class ConsistencyTestCase(base.OwnServersTestCase):
     """A server of its own, image-backed and with a data volume."""
-
-    _servers: ClassVar[list[str]] = []
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        """Delete the servers that were made for these tests."""
-        cloud = clouds.Cloud(base.SharedCloud.get())
-        cloud.restore()
-        for uuid in cls._servers:
-            cloud.delete_server(uuid)
-        cls._servers = []
-        super().tearDownClass()
 
     def setUp(self) -> None:
         super().setUp()

@@ -20,14 +20,13 @@ goes on.  The unit tests kill the same boundaries against fakes.
 import dataclasses
 import signal
 import subprocess
-from typing import Any, ClassVar
+from typing import Any
 
 from osc_recovery.execution import crash
 from osc_recovery.model import facts
 from osc_recovery.planning.checks import exactness
 from osc_recovery.scenarios import verify
 from osc_recovery.tests.functional import base
-from osc_recovery.tests.functional import cloud as clouds
 
 #: how a shell reports a process that was killed
 KILLED = -9
@@ -59,20 +58,8 @@ def boundaries(kinds: tuple[str, ...]) -> list[Boundary]:
     return found
 
 
-class CrashTestCase(base.TestCase):
+class CrashTestCase(base.OwnServersTestCase):
     """Runs that are killed."""
-
-    _servers: ClassVar[list[str]] = []
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        """Delete the servers that were made for these tests."""
-        cloud = clouds.Cloud(base.SharedCloud.get())
-        cloud.restore()
-        for uuid in cls._servers:
-            cloud.delete_server(uuid)
-        cls._servers = []
-        super().tearDownClass()
 
     def setUp(self) -> None:
         super().setUp()
@@ -206,7 +193,7 @@ class CrashTestCase(base.TestCase):
             number = len(boundaries((*BEFORE_RETURN, *AFTER_RETURN)))
             names = [f'crash-{index:02}' for index in range(number)]
             made = self.cloud.make_servers(names, self.source)
-            CrashTestCase._servers = made
+            type(self)._servers = made
         hosts = {uuid: self.read_server(uuid).host for uuid in self._servers}
         self.source = hosts[self._servers[0]] or ''
         self.target = self.cloud.others(self.source)[0]
