@@ -21,6 +21,10 @@ from osc_recovery.planning import unreadable
 
 Checks = Iterator[results.Check]
 
+#: what cinder calls a multiattach volume while one of its servers comes or
+#: goes
+OTHERS_AT_WORK = ('reserved', 'attaching', 'detaching')
+
 
 def volumes(
     server: facts.Server, expected: expectations.Expectation
@@ -73,10 +77,23 @@ def unmapped(
 def _volume(server: facts.Server, volume_id: str, where: str) -> Checks:
     volume = server.volume(volume_id)
     yield expectations.same(
-        'volume status', 'in-use', volume.status if volume else None, where
+        'volume status', 'in-use', _status(volume) if volume else None, where
     )
     own = [a for a in server.attachments if a.volume_id == volume_id]
     yield expectations.same('attachments', 1, len(own), where)
+
+
+def _status(volume: facts.Volume) -> str:
+    """A volume's status, as far as it says something about one server.
+
+    cinder keeps one status for all servers of a multiattach volume and calls
+    it reserved while any of them gets a new attachment
+    (cinder.volume.api.API._attachment_reserve): what holds for one server is
+    the status of its attachment.
+    """
+    if volume.multiattach and volume.status in OTHERS_AT_WORK:
+        return 'in-use'
+    return volume.status
 
 
 def _mapping(

@@ -15,6 +15,7 @@
 from typing import Any
 
 from osc_recovery.model import facts
+from osc_recovery.sandbox import api as apis
 from osc_recovery.tests.functional import base
 from osc_recovery.tests.functional import corruption
 
@@ -91,6 +92,7 @@ class AuditTestCase(ConsistencyTestCase):
     def test_row_allocation_and_port(self) -> None:
         """Several at once, while the guest runs on."""
         starts = self.cloud.starts(self.uuid)
+        self._await_tracker()
         self.spoil.column('compute_id', None)
         self.spoil.column('availability_zone', 'elsewhere')
         self.spoil.allocate(self.host, self.other)
@@ -114,6 +116,19 @@ class AuditTestCase(ConsistencyTestCase):
         self.assertEqual(starts, self.cloud.starts(self.uuid))
         self.assertFalse(now.locked)
         self.assertEqual(self.before.compute_id, now.compute_id)
+
+    def _await_tracker(self) -> None:
+        """Wait until nova-compute has just looked through its servers.
+
+        It then mends compute_id itself (compute/resource_tracker.py,
+        _ensure_compute_id_for_instances), and not again for 20 s.
+        """
+        self.spoil.column('compute_id', None)
+        apis.wait(
+            'nova-compute to look through its servers',
+            lambda: self.read_server(self.uuid).compute_id,
+            timeout=90,
+        )
 
     def test_allocations(self) -> None:
         """None at all, one on another host, and one of nobody."""

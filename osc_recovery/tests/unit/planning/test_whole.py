@@ -256,6 +256,11 @@ DEFECTS: tuple[tuple[str, facts.Server, set[str]], ...] = (
     ),
     ('volume', volume(WHOLE, status='reserved'), {'volume status'}),
     (
+        'multiattach volume in error',
+        volume(WHOLE, multiattach=True, status='error'),
+        {'volume status'},
+    ),
+    (
         'volume gone',
         making.change(WHOLE, volumes=WHOLE.volumes[1:]),
         {'volume status'},
@@ -402,6 +407,10 @@ class TestWhole(base.TestCase):
         self.assertEqual(
             [('volumes', results.Verdict.UNKNOWN)], wrong(lost, EXPECTED)
         )
+
+    def test_another_server_of_a_multiattach_volume_comes(self) -> None:
+        server = volume(WHOLE, multiattach=True, status='reserved')
+        self.assertEqual([], wrong(server, EXPECTED))
 
     def test_a_stopped_server_has_no_power_state_or_is_off(self) -> None:
         for state, right in ((0, True), (4, True), (1, False), (None, False)):
