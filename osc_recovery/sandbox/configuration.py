@@ -130,6 +130,12 @@ class Configuration:
             'fernet_receipts': {'key_repository': self._layout.var / 'fernet'},
             'credential': {'key_repository': self._layout.var / 'credential'},
             'identity': {'password_hash_rounds': 4},
+            # Without it keystone looks up every role again whenever a
+            # service asks about a token; clouds have memcached for that.
+            'cache': {
+                'enabled': True,
+                'backend': 'dogpile.cache.memory_pickle',
+            },
             'oslo_messaging_notifications': {'driver': 'noop'},
         }
 

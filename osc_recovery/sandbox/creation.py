@@ -75,6 +75,7 @@ class Creation:
                 self._say('services', f'Starting {service.name}')
                 supervisor.start(service, sockets.get(service.name))
         self._await(supervisor, control)
+        self._warm_up()
         # A nova-compute reports its resources when it starts, and when it
         # cannot it tries again much later.
         computes = topology.computes()
@@ -134,6 +135,16 @@ class Creation:
             supervisor.wait_for(service, self._state.ports)
             event = events.Event('services', text, number, len(services))
             self._progress(event)
+
+    def _warm_up(self) -> None:
+        """Let keystone and placement read their policies for one caller.
+
+        oslo.policy refuses what others ask while it reads them
+        (oslo_policy.policy.Enforcer.load_rules), and every nova-compute asks
+        as soon as it is there.
+        """
+        api = apis.Api(self._state, bootstrap.MEMBER)
+        api.placement.get('/resource_providers')
 
     def _seed(self) -> None:
         servers = fleet.servers(self._state.shape)
