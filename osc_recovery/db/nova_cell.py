@@ -45,6 +45,14 @@ class ActionResult:
     events: tuple[tuple[str, str | None], ...]
 
 
+@dataclasses.dataclass(frozen=True)
+class ServerLock:
+    """Whether a server is locked, and the reason that was given (2.73)."""
+
+    locked: bool
+    reason: str | None
+
+
 class NovaCell(schema.Checked):
     """One cell's database; rows that nova has deleted are never read."""
 
@@ -175,6 +183,26 @@ class NovaCell(schema.Checked):
                 )
                 for row in chunks.rows(connection, query, c.uuid, uuids)
             }
+
+    @engine.retrying
+    def lock_of(self, uuid: str) -> ServerLock | None:
+        """A server's lock; None when this cell has no such server.
+
+        nova keeps the reason apart (nova/objects/instance.py, lock).
+        """
+        table, kept = tables.instances, tables.instance_system_metadata
+        reason = sa.and_(
+            kept.c.instance_uuid == table.c.uuid,
+            kept.c.key == 'locked_reason',
+            kept.c.deleted == 0,
+        )
+        query = _live(sa.select(table.c.locked, kept.c.value), table)
+        query = query.join_from(table, kept, reason, isouter=True)
+        with self.reading() as connection:
+            row = connection.execute(
+                query.where(table.c.uuid == uuid)
+            ).first()
+        return ServerLock(bool(row.locked), row.value) if row else None
 
     def server_counts(self) -> dict[str, int]:
         """How many servers each host has."""

@@ -53,13 +53,11 @@ def describe(plan: plans.Plan) -> tuple[Command, ...]:
 
 
 def _lock(uuid: str, params: Params) -> Lines:
-    yield f'nova GET /servers/{uuid}'
     body = {'lock': {'locked_reason': 'osc-recovery <run>'}}
     yield f'nova POST /servers/{uuid}/action {text.json(body)}'
 
 
 def _unlock(uuid: str, params: Params) -> Lines:
-    yield f'nova GET /servers/{uuid}'
     yield f'nova POST /servers/{uuid}/action {text.json({"unlock": None})}'
 
 

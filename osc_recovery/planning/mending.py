@@ -112,8 +112,8 @@ class Mending:
         audit = {'whole': True, 'expected': expected}
         found.append(steps.StepSpec('audit', audit, final=True))
         if not self.server.locked:
-            found.append(steps.StepSpec('lock', {}))
-            found.append(steps.StepSpec('unlock', {}, final=True))
+            found.append(steps.StepSpec('lock', cell))
+            found.append(steps.StepSpec('unlock', cell, final=True))
         found.sort(key=lambda spec: ORDER.index(spec.kind))
         return tuple(found)
 
@@ -257,7 +257,11 @@ class Mending:
         if 'lock-left' in self.codes:
             self._mend('lock', 'lock-left')
             yield steps.StepSpec(
-                'release-lock', {'reason': self.server.locked_reason}
+                'release-lock',
+                {
+                    'cell': self.server.cell.uuid,
+                    'reason': self.server.locked_reason,
+                },
             )
 
     def _mend(self, where: str, *codes: str) -> None:

@@ -66,7 +66,6 @@ def _set_row(uuid: str, params: Params) -> Lines:
 
 
 def _release_lock(uuid: str, params: Params) -> Lines:
-    yield f'nova GET /servers/{uuid}'
     yield f'nova POST /servers/{uuid}/action {text.json({"unlock": None})}'
 
 

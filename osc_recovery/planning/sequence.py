@@ -46,8 +46,9 @@ class Way:
 
     def _steps(self) -> Iterator[steps.StepSpec]:
         lock = not self.server.locked
+        cell = {'cell': self.server.cell.uuid}
         if lock:
-            yield steps.StepSpec('lock', {})
+            yield steps.StepSpec('lock', cell)
         yield self._allocate()
         if self.staged:
             yield from self._bind()
@@ -55,12 +56,10 @@ class Way:
         yield from self._attach()
         yield from self._activate()
         if self.start:
-            yield steps.StepSpec(
-                'start', {'cell': self.server.cell.uuid}, final=True
-            )
+            yield steps.StepSpec('start', cell, final=True)
         yield self._verify()
         if lock:
-            yield steps.StepSpec('unlock', {}, final=True)
+            yield steps.StepSpec('unlock', cell, final=True)
 
     def _allocate(self) -> steps.StepSpec:
         source = provider_uuid(self.source)

@@ -14,13 +14,17 @@
 
 An admin's lock replaces an owner's and its reason, and unlocking then
 leaves the server unlocked: what is locked already is left alone.
+
+Locks are looked at in the cell database: nova's API asks neutron for ports
+and security groups whenever it shows a server.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from osc_recovery.cloud import session
+from osc_recovery.db import nova_cell
 from osc_recovery import exceptions
-from osc_recovery.model import facts
 from osc_recovery.model import steps
 from osc_recovery.steps import base
 
@@ -30,23 +34,53 @@ def reason(task: steps.Task) -> str:
     return f'osc-recovery {task.run_id}'
 
 
-class Lock:
+class _Locking:
+    """What the steps here have in common.  Params: cell."""
+
+    def __init__(
+        self,
+        cells: Mapping[str, nova_cell.NovaCell],
+        clouds: session.Clouds,
+    ) -> None:
+        self._cells = cells
+        self._clouds = clouds
+
+    def _found(self, task: steps.Task) -> nova_cell.ServerLock:
+        """The lock as it is; raises RowMismatch when the server is gone."""
+        found = self._cells[task.params['cell']].lock_of(task.subject)
+        if found is None:
+            raise exceptions.RowMismatch(
+                f'nova does not know server {task.name} ({task.subject}) any '
+                f'more; make a new plan'
+            )
+        return found
+
+    def _take_off(self, task: steps.Task, wanted: str) -> bool:
+        """Unlock it if it carries the lock with this reason."""
+        there = self._carries(task, wanted)
+        if there:
+            self._clouds.compute.unlock(task.subject)
+        return there
+
+    def _carries(self, task: steps.Task, wanted: str) -> bool:
+        found = self._found(task)
+        return found.locked and found.reason == wanted
+
+
+class Lock(_Locking):
     """Keep owners from acting on a server (POST action lock, 2.73)."""
 
     kind = 'lock'
 
-    def __init__(self, clouds: session.Clouds) -> None:
-        self._clouds = clouds
-
     def prepare(self, task: steps.Task) -> dict[str, Any]:
         """Note whether the server is locked already."""
-        return {'locked': bool(_view(self._clouds, task).locked)}
+        return {'locked': self._found(task).locked}
 
     def observe(
         self, task: steps.Task, intent: dict[str, Any]
     ) -> steps.Observation:
         """Done when it is locked, by us or by anybody."""
-        if _view(self._clouds, task).locked:
+        if self._found(task).locked:
             return steps.Observation.DONE
         return steps.Observation.SAFE
 
@@ -59,16 +93,13 @@ class Lock:
     def undo(self, task: steps.Task, intent: dict[str, Any]) -> None:
         """Take our lock off."""
         if not intent['locked']:
-            _take_off(self._clouds, task)
+            self._take_off(task, reason(task))
 
 
-class Unlock(base.ForwardOnly):
+class Unlock(_Locking, base.ForwardOnly):
     """Give a server back to its owner, if the lock is ours."""
 
     kind = 'unlock'
-
-    def __init__(self, clouds: session.Clouds) -> None:
-        self._clouds = clouds
 
     def prepare(self, task: steps.Task) -> dict[str, Any]:
         """Nothing has to be known before."""
@@ -78,29 +109,26 @@ class Unlock(base.ForwardOnly):
         self, task: steps.Task, intent: dict[str, Any]
     ) -> steps.Observation:
         """Done when the server does not carry our lock."""
-        if _ours(_view(self._clouds, task), task):
+        if self._carries(task, reason(task)):
             return steps.Observation.SAFE
         return steps.Observation.DONE
 
     def act(self, task: steps.Task, intent: dict[str, Any]) -> dict[str, Any]:
         """Take our lock off, and no other."""
-        return {'unlocked': _take_off(self._clouds, task)}
+        return {'unlocked': self._take_off(task, reason(task))}
 
 
-class ReleaseLock:
+class ReleaseLock(_Locking):
     """Take off a lock that a run which is over left behind.
 
-    Params: reason, that of the lock.
+    Params: cell; reason, that of the lock.
     """
 
     kind = 'release-lock'
 
-    def __init__(self, clouds: session.Clouds) -> None:
-        self._clouds = clouds
-
     def prepare(self, task: steps.Task) -> dict[str, Any]:
         """Raise RowMismatch when it is another lock now."""
-        if not self._there(task):
+        if not self._carries(task, task.params['reason']):
             raise exceptions.RowMismatch(
                 f'server {task.name} does not carry the lock "'
                 f'{task.params["reason"]}" any more; audit again'
@@ -111,43 +139,16 @@ class ReleaseLock:
         self, task: steps.Task, intent: dict[str, Any]
     ) -> steps.Observation:
         """Done when that lock is not there."""
-        if self._there(task):
+        if self._carries(task, task.params['reason']):
             return steps.Observation.SAFE
         return steps.Observation.DONE
 
     def act(self, task: steps.Task, intent: dict[str, Any]) -> dict[str, Any]:
         """Take it off, and no other."""
-        if self._there(task):
-            self._clouds.compute.unlock(task.subject)
+        self._take_off(task, task.params['reason'])
         return {}
 
     def undo(self, task: steps.Task, intent: dict[str, Any]) -> None:
         """Lock it again with the same reason, unless it is locked."""
-        if not _view(self._clouds, task).locked:
+        if not self._found(task).locked:
             self._clouds.compute.lock(task.subject, task.params['reason'])
-
-    def _there(self, task: steps.Task) -> bool:
-        view = _view(self._clouds, task)
-        wanted = task.params['reason']
-        return bool(view.locked) and view.locked_reason == wanted
-
-
-def _view(clouds: session.Clouds, task: steps.Task) -> facts.ApiView:
-    view = clouds.compute.server(task.subject)
-    if view is None:
-        raise exceptions.RowMismatch(
-            f'nova does not know server {task.name} ({task.subject}) any '
-            f'more; make a new plan'
-        )
-    return view
-
-
-def _ours(view: facts.ApiView, task: steps.Task) -> bool:
-    return bool(view.locked) and view.locked_reason == reason(task)
-
-
-def _take_off(clouds: session.Clouds, task: steps.Task) -> bool:
-    ours = _ours(_view(clouds, task), task)
-    if ours:
-        clouds.compute.unlock(task.subject)
-    return ours

@@ -48,8 +48,8 @@ def registry(
     ``cells`` are the cell databases by cell uuid.
     """
     made: tuple[steps.Step, ...] = (
-        lock.Lock(clouds),
-        lock.Unlock(clouds),
+        lock.Lock(cells, clouds),
+        lock.Unlock(cells, clouds),
         allocate.Allocate(clouds),
         bind.Bind(clouds),
         move.Move(cells),
@@ -58,7 +58,7 @@ def registry(
         start.Start(cells, clouds, settings),
         fence.Down(clouds),
         fence.Disable(clouds),
-        lock.ReleaseLock(clouds),
+        lock.ReleaseLock(cells, clouds),
         allocate.Reallocate(clouds),
         row.SetRow(cells),
         reattach.Reattach(cells, cinder, clouds, settings),

@@ -17,6 +17,7 @@ import hashlib
 import json
 from typing import Any
 
+from osc_recovery.db import nova_cell
 from osc_recovery import exceptions
 from osc_recovery.model import facts
 from osc_recovery.tests.unit.db import base
@@ -70,6 +71,23 @@ class ServersTest(base.DatabaseTestCase):
         self.assertNotIn('hw_input_bus', server.image_properties)
         self.assertEqual(facts.HardwareTies(), server.ties)
         self.assertEqual((), server.unknown)
+
+    def test_lock(self) -> None:
+        cell = self.cell(self.image)
+        self.assertEqual(
+            nova_cell.ServerLock(True, self.one().locked_reason),
+            cell.lock_of(IMAGE),
+        )
+        self.assertIsNone(cell.lock_of(VOLUME))
+
+    def test_lock_without_a_reason(self) -> None:
+        kept = self.image['instance_system_metadata']
+        kept[:] = [row for row in kept if row['key'] != 'locked_reason']
+        self.image['instances'][0]['locked'] = 0
+        self.assertEqual(
+            nova_cell.ServerLock(False, None),
+            self.cell(self.image).lock_of(IMAGE),
+        )
 
     def test_mappings_keep_secrets_to_themselves(self) -> None:
         mapping = self.image['block_device_mapping'][1]

@@ -23,6 +23,7 @@ import threading
 from typing import Any
 
 from osc_recovery.cloud import errors
+from osc_recovery.db import nova_cell
 from osc_recovery import exceptions
 from osc_recovery.model import facts
 from osc_recovery.model import steps
@@ -42,7 +43,7 @@ class World(points.Points):
         self.compute = Compute(self)
         self.placement = Placement(self)
         self.network = Network(self)
-        self.cell = storage.Cell(self)
+        self.cell = Cell(self)
         self.volume = storage.Volume(self, self.cell)
         self.intent: dict[str, Any] = {}
 
@@ -82,6 +83,19 @@ class World(points.Points):
                 'starts': len(self.cell.actions),
             }
         )
+
+
+class Cell(storage.Cell):
+    """The cell database, with the locks that nova's API writes."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._compute = world.compute
+
+    def lock_of(self, uuid: str) -> nova_cell.ServerLock | None:
+        if self._compute.gone:
+            return None
+        return nova_cell.ServerLock(self._compute.locked, self._compute.reason)
 
 
 class Compute:

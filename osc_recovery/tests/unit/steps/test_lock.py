@@ -12,7 +12,7 @@
 
 """Locking, and unlocking what is ours alone."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from osc_recovery import exceptions
 from osc_recovery.model import steps
@@ -20,12 +20,15 @@ from osc_recovery.steps import lock
 from osc_recovery.tests.unit.steps import base
 from osc_recovery.tests.unit.steps import fakes
 
+_PARAMS = {'cell': fakes.CELL}
+
 
 class TestLock(base.RoundTrip):
+    params: ClassVar[dict[str, Any]] = _PARAMS
     changes = ('lock',)
 
     def make(self, world: Any) -> steps.Step:
-        return lock.Lock(world)
+        return lock.Lock(world.cells, world)
 
     def test_reason(self) -> None:
         self.assertEqual('osc-recovery r1', self.clean().compute.reason)
@@ -34,8 +37,10 @@ class TestLock(base.RoundTrip):
 class TestLockedBefore(base.RoundTrip):
     """An owner's lock and reason survive act and undo."""
 
+    params: ClassVar[dict[str, Any]] = _PARAMS
+
     def make(self, world: Any) -> steps.Step:
-        return lock.Lock(world)
+        return lock.Lock(world.cells, world)
 
     def world(self) -> fakes.World:
         world = fakes.World()
@@ -44,10 +49,11 @@ class TestLockedBefore(base.RoundTrip):
 
 
 class TestUnlock(base.Journey):
+    params: ClassVar[dict[str, Any]] = _PARAMS
     changes = ('unlock',)
 
     def make(self, world: Any) -> steps.Step:
-        return lock.Unlock(world)
+        return lock.Unlock(world.cells, world)
 
     def world(self) -> fakes.World:
         world = fakes.World()
@@ -57,7 +63,10 @@ class TestUnlock(base.Journey):
     def test_undo_is_refused(self) -> None:
         world = self.world()
         error = self.assertRaises(
-            exceptions.StepFailed, self.make(world).undo, world.task(), {}
+            exceptions.StepFailed,
+            self.make(world).undo,
+            world.task(**_PARAMS),
+            {},
         )
         self.assertEqual('no-return', error.cause)
 
@@ -69,16 +78,18 @@ class TestNotOurs(base.StepTestCase):
         for reason in (None, 'mine', 'osc-recovery r2'):
             world: Any = fakes.World()
             world.compute.locked, world.compute.reason = True, reason
-            step, task = lock.Unlock(world), world.task()
+            step, task = lock.Unlock(world.cells, world), world.task(**_PARAMS)
             self.assertEqual(steps.Observation.DONE, step.observe(task, {}))
             self.assertEqual({'unlocked': False}, step.act(task, {}))
-            lock.Lock(world).undo(task, {'locked': False})
+            lock.Lock(world.cells, world).undo(task, {'locked': False})
             self.assertEqual((True, reason), world.image()['lock'])
 
     def test_server_gone(self) -> None:
         world: Any = fakes.World()
         world.compute.gone = True
         error = self.assertRaises(
-            exceptions.RowMismatch, lock.Lock(world).prepare, world.task()
+            exceptions.RowMismatch,
+            lock.Lock(world.cells, world).prepare,
+            world.task(**_PARAMS),
         )
         self.assertEqual('changed-since-plan', error.cause)

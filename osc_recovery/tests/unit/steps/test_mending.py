@@ -127,11 +127,14 @@ class TestAllocations(base.StepTestCase):
 
 
 class TestReleaseLock(base.RoundTrip):
-    params: ClassVar[dict[str, Any]] = {'reason': _REASON}
+    params: ClassVar[dict[str, Any]] = {
+        'cell': fakes.CELL,
+        'reason': _REASON,
+    }
     changes = ('unlock',)
 
     def make(self, world: Any) -> steps.Step:
-        return lock.ReleaseLock(world)
+        return lock.ReleaseLock(world.cells, world)
 
     def world(self) -> fakes.World:
         world = fakes.World()
