@@ -199,9 +199,7 @@ class NovaCell(schema.Checked):
         query = _live(sa.select(table.c.locked, kept.c.value), table)
         query = query.join_from(table, kept, reason, isouter=True)
         with self.reading() as connection:
-            row = connection.execute(
-                query.where(table.c.uuid == uuid)
-            ).first()
+            row = connection.execute(query.where(table.c.uuid == uuid)).first()
         return ServerLock(bool(row.locked), row.value) if row else None
 
     def server_counts(self) -> dict[str, int]:

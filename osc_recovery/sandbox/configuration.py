@@ -61,17 +61,21 @@ class Configuration:
     def write(self) -> None:
         """Write all files under etc/."""
         etc = self._layout.etc
-        for name, sections in (
-            ('keystone', self.keystone()),
-            ('placement', self.placement()),
-            ('glance-api', self.glance()),
-            ('neutron', self.neutron()),
-            ('cinder', self.cinder()),
-        ):
-            ini.write(etc / f'{name}.conf', sections)
+        policy = self._policy()
         shape = self._state.shape
+        for path, sections in (
+            (etc / 'keystone.conf', self.keystone()),
+            (etc / 'placement.conf', self.placement()),
+            (etc / 'glance-api.conf', self.glance()),
+            (etc / 'neutron.conf', self.neutron()),
+            (etc / 'cinder.conf', self.cinder()),
+            *(
+                (conductor_conf(etc, shape, cell), self.nova(cell))
+                for cell in shape.cells
+            ),
+        ):
+            ini.write(path, {**sections, 'oslo_policy': policy})
         for cell in shape.cells:
-            ini.write(conductor_conf(etc, shape, cell), self.nova(cell))
             # A compute service has no database.
             sections = self._nova_common(cell)
             ini.write(etc / f'compute-{cell.name}.conf', sections)
@@ -115,6 +119,18 @@ class Configuration:
             'connection': self.database_url(name),
             **self._databases.options,
         }
+
+    def _policy(self) -> Options:
+        """The defaults of every service, and where to find nothing else.
+
+        oslo.policy looks for files that are not there in five directories
+        with every request (oslo_policy.policy.Enforcer.load_rules).
+        """
+        path = self._layout.etc / 'policy.yaml'
+        path.write_text('{}\n')
+        directory = self._layout.etc / 'policy.d'
+        directory.mkdir(exist_ok=True)
+        return {'policy_file': path, 'policy_dirs': directory}
 
     def _lock_path(self) -> Options:
         return {'lock_path': self._layout.var / 'lock'}

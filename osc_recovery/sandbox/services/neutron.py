@@ -20,6 +20,7 @@ import pathlib
 import sys
 
 from . import sqlite
+from . import workers
 from . import wsgi
 
 
@@ -27,12 +28,22 @@ def main() -> None:
     """Start the stand-ins and serve the API."""
     descriptor, hosts = int(sys.argv[1]), pathlib.Path(sys.argv[2])
     sys.argv = ['neutron-api']
+    # One process would use one processor alone, and every move of a server
+    # waits for neutron.
+    let_go = workers.split()
     sqlite.install()
+    from neutron import policy
     from neutron.wsgi import api
 
     from . import agents
 
-    agents.start(hosts)
+    # What comes while the first request has them read would find rules
+    # missing, and see empty lists.
+    policy.init()
+
+    if let_go:
+        agents.start(hosts)
+        let_go()
     wsgi.serve(api.application, descriptor)
 
 
