@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from osc_recovery.scenarios import environment
     from osc_recovery.scenarios import evacuate
     from osc_recovery.scenarios import fence
+    from osc_recovery.scenarios import host_removal
+    from osc_recovery.scenarios import host_return
     from osc_recovery.scenarios import hosts
     from osc_recovery.scenarios import relocate
     from osc_recovery.scenarios import runner
@@ -102,6 +104,18 @@ class RecoveryClient:
         from osc_recovery.scenarios import relocate
 
         return relocate.Relocation(self.environment())
+
+    def host_return(self) -> 'host_return.Return':
+        """What host return does."""
+        from osc_recovery.scenarios import host_return
+
+        return host_return.Return(self.environment())
+
+    def host_removal(self) -> 'host_removal.Removal':
+        """What host return --never does."""
+        from osc_recovery.scenarios import host_removal
+
+        return host_removal.Removal(self.environment())
 
     def runner(self) -> 'runner.Runner':
         """What carries plans out and shows runs."""

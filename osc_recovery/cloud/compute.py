@@ -194,6 +194,19 @@ class Compute:
         with self._translated(f'enable service {service}'):
             self._nova.services.enable(service)
 
+    def delete_service(self, service: str) -> None:
+        """Delete a service (by uuid), its nodes and its mapping to a cell.
+
+        Gone is fine.  nova refuses (409) while a server or a migration
+        needs the host.
+        """
+        try:
+            with self._translated(f'delete service {service}'):
+                self._nova.services.delete(service)
+        except errors.Refused as exc:
+            if exc.status != 404:
+                raise
+
     def now(self) -> datetime.datetime:
         """nova's clock, in UTC and to a second.
 

@@ -78,6 +78,15 @@ class Network:
                 found[row['device_id']].append(_port(row, bindings))
         return {uuid: tuple(ports) for uuid, ports in found.items()}
 
+    def servers_bound(self, host: str) -> frozenset[str]:
+        """The servers that have a port whose active binding is on a host."""
+        query = urllib.parse.urlencode({'binding:host_id': host})
+        return frozenset(
+            row['device_id']
+            for row in self._pages(f'ports?{query}', 'ports')
+            if str(row.get('device_owner', '')).startswith('compute:')
+        )
+
     def agents(self, host: str) -> tuple[facts.Agent, ...]:
         """The agents that have ever reported from a host."""
         query = urllib.parse.urlencode({'host': host})
@@ -90,6 +99,23 @@ class Network:
                 alive=bool(row.get('alive')),
             )
             for row in rows
+        )
+
+    def agent_ids(self, host: str) -> dict[str, tuple[str, str | None]]:
+        """The agents of a host by their id: their name and last report."""
+        query = urllib.parse.urlencode({'host': host})
+        return {
+            row['id']: (
+                row.get('binary') or row.get('agent_type') or '',
+                row.get('heartbeat_timestamp'),
+            )
+            for row in self._pages(f'agents?{query}', 'agents')
+        }
+
+    def delete_agent(self, agent: str) -> None:
+        """Delete an agent by its id; gone is fine."""
+        self._call(
+            'DELETE', f'agents/{agent}', f'delete agent {agent}', allow=(404,)
         )
 
     def bindings(self, port: str) -> tuple[facts.PortBinding, ...]:

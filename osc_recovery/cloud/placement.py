@@ -83,6 +83,25 @@ class Placement:
             },
         )
 
+    def traits(self, provider: str) -> frozenset[str]:
+        """The traits of a provider."""
+        path = f'/resource_providers/{provider}/traits'
+        return frozenset(self._get(path)['traits'])
+
+    def delete_provider(self, provider: str) -> None:
+        """Delete a provider; gone is fine.
+
+        placement refuses (409) while anybody has something allocated there.
+        """
+        path = f'/resource_providers/{provider}'
+        self._wire.call(
+            'DELETE',
+            path,
+            f'delete {path}',
+            allow=(404,),
+            microversion=MICROVERSION,
+        )
+
     def host_allocations(self, provider: str) -> dict[str, dict[str, int]]:
         """What is allocated from a provider, by consumer."""
         path = f'/resource_providers/{provider}/allocations'

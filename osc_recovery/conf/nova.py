@@ -23,6 +23,7 @@ from oslo_db import options as db_options
 
 from osc_recovery.conf import database
 from osc_recovery.conf import files
+from osc_recovery.conf import messaging as messaging_conf
 from osc_recovery.conf import opts
 from osc_recovery import exceptions
 
@@ -56,6 +57,9 @@ class NovaSettings:
     default_zone: str
     instance_name_template: str
     service_down_time: int
+    messaging: messaging_conf.Messaging = dataclasses.field(
+        default_factory=messaging_conf.Messaging
+    )
     _conf: cfg.ConfigOpts | None = dataclasses.field(
         default=None, repr=False, compare=False
     )
@@ -91,6 +95,7 @@ def load_nova(conf: cfg.ConfigOpts) -> NovaSettings:
     read.register_opts(_OPTIONS)
     read.register_opts(db_options.database_opts, group='database')
     read.register_opts(db_options.database_opts, group='api_database')
+    messaging_conf.register(read)
     files.parse(read, found, directories)
     return NovaSettings(
         api_database=database.with_parameters(
@@ -109,6 +114,7 @@ def load_nova(conf: cfg.ConfigOpts) -> NovaSettings:
         service_down_time=files.value(
             read, 'DEFAULT', 'service_down_time', 'a number of seconds'
         ),
+        messaging=messaging_conf.load(read),
         _conf=read,
     )
 

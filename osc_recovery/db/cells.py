@@ -11,7 +11,7 @@
 #    under the License.
 
 
-"""Finds the cells and the URLs of their databases in cell_mappings."""
+"""Finds the cells in cell_mappings, and where their services are."""
 
 from typing import Any
 import urllib.parse
@@ -44,6 +44,35 @@ def read_cells(
     with api.reading() as connection:
         rows = connection.execute(query).mappings().all()
     return tuple(_cell(dict(row), nova) for row in rows)
+
+
+def transport_url(
+    api: engine.Database, nova: conf_nova.NovaSettings, cell: facts.Cell
+) -> str:
+    """The URL of a cell's message broker; it may hold a password.
+
+    Raises ConfigError when it is a template that nova.conf's own
+    transport_url does not fill, or when the cell has none.
+    """
+    known = schema.check(api, tables.API)
+    table = tables.cell_mappings
+    query = sa.select(*known.present(table)).where(table.c.uuid == cell.uuid)
+    with api.reading() as connection:
+        row = connection.execute(query).mappings().first()
+    url = (row['transport_url'] if row else '') or ''
+    label = cell.name or cell.uuid
+    try:
+        if '{' in url:
+            url = format_url(url, nova.messaging.transport_url)
+    except (KeyError, IndexError, ValueError):
+        url = ''
+    if not url:
+        raise exceptions.ConfigError(
+            f'cell {label}: its transport_url in cell_mappings is empty, or a '
+            "template that [DEFAULT] transport_url of nova's configuration "
+            'does not fill'
+        )
+    return str(url)
 
 
 def format_url(template: str, default: str) -> str:

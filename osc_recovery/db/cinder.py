@@ -84,6 +84,18 @@ class Cinder(schema.Checked):
                 )
             }
 
+    def servers_attached(self, host: str) -> frozenset[str]:
+        """The servers whose volumes are attached at a host."""
+        table = tables.volume_attachment
+        query = (
+            sa.select(table.c.instance_uuid)
+            .where(table.c.deleted.is_(False))
+            .where(table.c.attached_host == host)
+            .where(table.c.instance_uuid.is_not(None))
+        )
+        with self.reading() as connection:
+            return frozenset(connection.execute(query).scalars())
+
     def connector(self, host: str) -> dict[str, Any] | None:
         """The host's connector, as its newest attachment has it.
 

@@ -241,6 +241,7 @@ cell_mappings = sa.Table(
     sa.Column('id', sa.Integer),
     sa.Column('uuid', sa.String(36)),
     sa.Column('name', sa.String(255)),
+    sa.Column('transport_url', sa.Text),
     sa.Column('database_connection', sa.Text),
     _optional('disabled', sa.Boolean),
 )

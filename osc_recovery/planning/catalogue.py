@@ -181,8 +181,34 @@ EVACUATION: Mapping[str, findings.Severity] = types.MappingProxyType(
     }
 )
 
+#: about a host that is to return to service
+RETURN: Mapping[str, findings.Severity] = types.MappingProxyType(
+    {
+        'broker-unknown': _BLOCKER,
+        'calls-waiting': _NOTE,
+        'compute-running': _CONSENT,
+        'evacuation-destroys': _CONSENT,
+        'evacuation-in-flight': _BLOCKER,
+        'host-not-empty': _BLOCKER,
+        'migration-unfinished': _CONSENT,
+        'moved-without-allocation': _BLOCKER,
+        'moved-without-tombstone': _CONSENT,
+        'resize-unconfirmed': _NOTE,
+        'run-holds-host': _BLOCKER,
+        'servers-still-there': _NOTE,
+        'volume-services-left': _NOTE,
+    }
+)
+
 CODES: Mapping[str, findings.Severity] = types.MappingProxyType(
-    {**FRAME, **SERVER, **TARGET, **CONSISTENCY, **EVACUATION}
+    {
+        **FRAME,
+        **SERVER,
+        **TARGET,
+        **CONSISTENCY,
+        **EVACUATION,
+        **RETURN,
+    }
 )
 
 

@@ -24,6 +24,8 @@ from osc_recovery.planning import attachment_commands
 from osc_recovery.planning import mending_commands
 from osc_recovery.planning import statements
 from osc_recovery.planning import text
+from osc_recovery.planning import wording_remove
+from osc_recovery.planning import wording_return
 
 Params = dict[str, Any]
 Lines = Iterator[str]
@@ -155,5 +157,7 @@ _WORDING: dict[str, Callable[[str, Params], Lines]] = {
     'fence-down': _fence_down,
     'fence-disable': _fence_disable,
     **mending_commands.WORDING,
+    **wording_return.WORDING,
+    **wording_remove.WORDING,
 }
 KINDS = frozenset(_WORDING)

@@ -15,6 +15,7 @@
 import dataclasses
 import json
 import socket
+from typing import Any
 
 from osc_recovery import exceptions
 from osc_recovery.sandbox.services.hub import Queue
@@ -22,13 +23,19 @@ from osc_recovery.sandbox.services.hub import Queue
 
 @dataclasses.dataclass(frozen=True)
 class Waiting:
-    """A queue: how many consume it, and the RPC methods that wait in it."""
+    """A queue: how many consume it, and the RPC methods that wait in it.
+
+    ``bodies`` are the messages themselves, as oslo.messaging packs them.
+    """
 
     consumers: int
     methods: tuple[str, ...]
+    bodies: tuple[Any, ...] = ()
 
 
-def inspect(port: int, queue: Queue, purge: bool = False) -> Waiting:
+def inspect(
+    port: int, queue: Queue, purge: bool = False, host: str = '127.0.0.1'
+) -> Waiting:
     """Look into a queue, and empty it when asked to.
 
     :raises RecoveryError: the hub does not answer
@@ -36,7 +43,7 @@ def inspect(port: int, queue: Queue, purge: bool = False) -> Waiting:
     operation = 'purge' if purge else 'waiting'
     request = json.dumps({'op': operation, **queue._asdict()})
     try:
-        with socket.create_connection(('127.0.0.1', port), 10) as connection:
+        with socket.create_connection((host, port), 10) as connection:
             connection.sendall(request.encode() + b'\n')
             with connection.makefile('rb') as answers:
                 answer = json.loads(answers.readline())
@@ -44,4 +51,8 @@ def inspect(port: int, queue: Queue, purge: bool = False) -> Waiting:
         raise exceptions.RecoveryError(
             f'The message hub at port {port} does not answer: {exc}'
         ) from exc
-    return Waiting(answer['consumers'], tuple(answer['methods']))
+    return Waiting(
+        answer['consumers'],
+        tuple(answer['methods']),
+        tuple(answer['bodies']),
+    )

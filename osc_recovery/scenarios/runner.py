@@ -35,6 +35,8 @@ from osc_recovery.scenarios import consistency
 from osc_recovery.scenarios import environment
 from osc_recovery.scenarios import evacuate
 from osc_recovery.scenarios import fence
+from osc_recovery.scenarios import host_removal
+from osc_recovery.scenarios import host_return
 from osc_recovery.scenarios import relocate
 from osc_recovery.scenarios import server_set
 from osc_recovery.scenarios import verify
@@ -49,6 +51,8 @@ _SCENARIOS: dict[str, Any] = {
     relocate.SCENARIO: relocate.Relocation,
     consistency.SCENARIO: consistency.Consistency,
     server_set.SCENARIO: server_set.ServerStates,
+    host_return.SCENARIO: host_return.Return,
+    host_removal.SCENARIO: host_removal.Removal,
 }
 
 
@@ -162,16 +166,16 @@ class Runner:
         self, plan: plans.Plan, listener: Listener, stop: threading.Event
     ) -> engine.Engine:
         env, settings = self._env, self._env.conf.engine
-        known: dict[str, steps.Step] = registry.registry(
-            env.cells,
-            env.cinder_db,
-            env.clouds,
-            base.Settings(
-                start_timeout=settings.start_timeout,
-                step_timeout=settings.step_timeout,
-                poll_interval=settings.poll_interval,
-            ),
+        times = base.Settings(
+            start_timeout=settings.start_timeout,
+            step_timeout=settings.step_timeout,
+            poll_interval=settings.poll_interval,
         )
+        known: dict[str, steps.Step] = registry.registry(
+            env.cells, env.cinder_db, env.clouds, times
+        )
+        known.update(host_return.made(env, times))
+        known.update(host_removal.made(env))
         known[verify.VerifyStep.kind] = verify.VerifyStep(env)
         known[auditing.AuditStep.kind] = auditing.AuditStep(env)
         known |= {step.kind: step for step in evacuate.made_steps(env)}

@@ -20,14 +20,15 @@ from osc_recovery.model import steps
 from osc_recovery.steps import base
 
 
-class _Service(base.ForwardOnly):
+class Service(base.ForwardOnly):
     """A change of one nova-compute service; params: service (its uuid)."""
 
     def __init__(self, clouds: session.Clouds) -> None:
-        self._clouds = clouds
+        self.clouds = clouds
 
-    def _read(self, task: steps.Task) -> dict[str, Any]:
-        for service in self._clouds.compute.services():
+    def read(self, task: steps.Task) -> dict[str, Any]:
+        """The service as nova lists it; raises RowMismatch."""
+        for service in self.clouds.compute.services():
             if service['id'] == task.params['service']:
                 return service
         raise exceptions.RowMismatch(
@@ -36,7 +37,7 @@ class _Service(base.ForwardOnly):
         )
 
 
-class Down(_Service):
+class Down(Service):
     """Tell nova that the host is dead, without waiting for its heartbeat.
 
     It comes before disabling, which leaves a service as alive as it was:
@@ -48,30 +49,30 @@ class Down(_Service):
 
     def prepare(self, task: steps.Task) -> dict[str, Any]:
         """Note the state before, for the report."""
-        return {'forced_down': bool(self._read(task)['forced_down'])}
+        return {'forced_down': bool(self.read(task)['forced_down'])}
 
     def observe(
         self, task: steps.Task, intent: dict[str, Any]
     ) -> steps.Observation:
         """Done when it is forced down."""
-        if self._read(task)['forced_down']:
+        if self.read(task)['forced_down']:
             return steps.Observation.DONE
         return steps.Observation.SAFE
 
     def act(self, task: steps.Task, intent: dict[str, Any]) -> dict[str, Any]:
         """Force it down (PUT os-services, 2.53)."""
-        self._clouds.compute.force_down(task.params['service'], True)
+        self.clouds.compute.force_down(task.params['service'], True)
         return {}
 
 
-class Disable(_Service):
+class Disable(Service):
     """Keep nova's scheduler from the host; params: service, operator."""
 
     kind = 'fence-disable'
 
     def prepare(self, task: steps.Task) -> dict[str, Any]:
         """Note the state before, for the report."""
-        found = self._read(task)
+        found = self.read(task)
         return {
             'status': found['status'],
             'disabled_reason': found['disabled_reason'],
@@ -81,7 +82,7 @@ class Disable(_Service):
         self, task: steps.Task, intent: dict[str, Any]
     ) -> steps.Observation:
         """Done when it is disabled with our reason."""
-        found = self._read(task)
+        found = self.read(task)
         wanted = ('disabled', _reason(task))
         if (found['status'], found['disabled_reason']) == wanted:
             return steps.Observation.DONE
@@ -89,7 +90,7 @@ class Disable(_Service):
 
     def act(self, task: steps.Task, intent: dict[str, Any]) -> dict[str, Any]:
         """Disable it, with a reason that stock commands show."""
-        self._clouds.compute.disable(task.params['service'], _reason(task))
+        self.clouds.compute.disable(task.params['service'], _reason(task))
         return {}
 
 

@@ -136,6 +136,7 @@ class Hub:
             'op': 'waiting',
             'consumers': len(self._consumers.get(queue, ())),
             'methods': [method_of(message) for message in held],
+            'bodies': [message.get('body') for message in held],
         }
         if operation == 'purge':
             self._waiting.pop(queue, None)

@@ -16,6 +16,7 @@ from osc_recovery.planning import commands
 from osc_recovery.tests.functional import test_crash
 from osc_recovery.tests.functional import test_evacuate
 from osc_recovery.tests.functional import test_repair_crash
+from osc_recovery.tests.functional import test_return_resume
 from osc_recovery.tests.unit import base
 
 
@@ -29,5 +30,7 @@ class KillCasesTestCase(base.TestCase):
             *test_crash.FENCE_STEPS,
             *test_repair_crash.KINDS,
             *(kind for kind, _, _ in test_evacuate.DEATHS),
+            *test_return_resume.RETURN_STEPS,
+            *test_return_resume.REMOVAL_STEPS,
         }
         self.assertEqual(set(commands.KINDS), killed)

@@ -224,6 +224,17 @@ class TestCompute(base.CloudTestCase):
             change()
             self.assertEqual(body, self.sent())
 
+    def test_delete_service(self) -> None:
+        url = f'{base.NOVA}/os-services/u'
+        for status in (204, 404):
+            self.mock.delete(url, status_code=status, json={})
+            self.clouds.compute.delete_service('u')
+        self.mock.delete(url, status_code=409, json={})
+        error = self.assertRaises(
+            errors.Refused, self.clouds.compute.delete_service, 'u'
+        )
+        self.assertEqual(409, error.status)
+
     def test_now(self) -> None:
         self.mock.get(
             base.NOVA + '/os-services',

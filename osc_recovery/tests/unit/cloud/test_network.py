@@ -102,6 +102,46 @@ class TestReading(base.CloudTestCase):
             self.clouds.network.agents('compute3'),
         )
 
+    def test_servers_bound(self) -> None:
+        """Ports of routers and DHCP servers are nobody's copy."""
+        port = self.reply('port')
+        self.mock.get(
+            f'{base.NEUTRON}/v2.0/ports?binding:host_id=kvm1',
+            json={
+                'ports': [
+                    port,
+                    {**port, 'device_id': 'r', 'device_owner': 'network:dhcp'},
+                ]
+            },
+        )
+        self.assertEqual(
+            {port['device_id']}, self.clouds.network.servers_bound('kvm1')
+        )
+
+    def test_agent_ids(self) -> None:
+        (agent,) = self.reply('agents')
+        self.mock.get(
+            f'{base.NEUTRON}/v2.0/agents?host=compute3',
+            json={
+                'agents': [
+                    {**agent, 'id': 'a1'},
+                    {'id': 'a2', 'agent_type': 'DHCP agent'},
+                ]
+            },
+        )
+        self.assertEqual(
+            {
+                'a1': ('neutron-openvswitch-agent', '2026-11-22 15:57:01'),
+                'a2': ('DHCP agent', None),
+            },
+            self.clouds.network.agent_ids('compute3'),
+        )
+        for status in (204, 404):
+            self.mock.delete(
+                f'{base.NEUTRON}/v2.0/agents/a2', status_code=status
+            )
+            self.clouds.network.delete_agent('a2')
+
     def test_binding(self) -> None:
         self.mock.get(_BINDINGS, json=self.reply('bindings'))
         self.assertEqual(

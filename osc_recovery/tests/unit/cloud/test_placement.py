@@ -12,6 +12,7 @@
 
 """placement's adapter against recorded replies."""
 
+from osc_recovery.cloud import errors
 from osc_recovery import exceptions
 from osc_recovery.model import facts
 from osc_recovery.tests.unit.cloud import base
@@ -110,6 +111,23 @@ class TestPlacement(base.CloudTestCase):
         )
         self.assertEqual(
             {'c': {'VCPU': 1}}, self.clouds.placement.host_allocations('p')
+        )
+
+    def test_traits(self) -> None:
+        self.mock.get(
+            f'{base.PLACEMENT}/resource_providers/p/traits',
+            json={'traits': ['A', 'B']},
+        )
+        self.assertEqual({'A', 'B'}, self.clouds.placement.traits('p'))
+
+    def test_delete_provider(self) -> None:
+        url = f'{base.PLACEMENT}/resource_providers/p'
+        for status in (204, 404):
+            self.mock.delete(url, status_code=status)
+            self.clouds.placement.delete_provider('p')
+        self.mock.delete(url, status_code=409)
+        self.assertRaises(
+            errors.Refused, self.clouds.placement.delete_provider, 'p'
         )
 
     def test_put(self) -> None:

@@ -21,6 +21,7 @@ from keystoneauth1.identity import generic
 
 from osc_recovery import conf
 from osc_recovery.conf import cinder as conf_cinder
+from osc_recovery.conf import messaging
 from osc_recovery.conf import nova as conf_nova
 from osc_recovery.conf import opts
 from osc_recovery.tests.unit.conf import base
@@ -100,6 +101,36 @@ class NovaTest(ServicesTestCase):
                 settings.instance_name_template,
             ),
         )
+
+    def test_messaging(self) -> None:
+        """Today's names of the options, and those of Queens."""
+        plain = self.nova(NOVA).messaging
+        self.assertEqual(messaging.Messaging(), plain)
+        for options in (
+            'ssl = true\nssl_ca_file = /ca\nssl_cert_file = /c\n'
+            'ssl_key_file = /k\n',
+            'rabbit_use_ssl = true\nkombu_ssl_ca_certs = /ca\n'
+            'kombu_ssl_certfile = /c\nkombu_ssl_keyfile = /k\n',
+        ):
+            found = self.nova(
+                f'[DEFAULT]\ntransport_url = rabbit://u:{base.SECRET}@h/\n'
+                f'[oslo_messaging_rabbit]\n{options}'
+                f'ssl_enforce_hostname_verification = false\n{NOVA}'
+            ).messaging
+            self.assertEqual(
+                messaging.Tls(True, '/ca', '/c', '/k', False), found.tls
+            )
+            self.assertEqual(
+                f'rabbit://u:{base.SECRET}@h/', found.transport_url
+            )
+            self.assertNotIn(base.SECRET, repr(found))
+
+    def test_a_wrong_switch(self) -> None:
+        said = self.refused(
+            self.nova,
+            f'[oslo_messaging_rabbit]\nssl = {base.SECRET}\n{NOVA}',
+        )
+        self.assertIn('[oslo_messaging_rabbit] ssl has a wrong', said)
 
     def test_secrets_are_not_printed(self) -> None:
         self.assertNotIn(base.SECRET, repr(self.nova(NOVA)))

@@ -13,8 +13,10 @@
 
 """Tests of the cells and of the templates in their URLs."""
 
+import dataclasses
 import traceback
 
+from osc_recovery.conf import messaging
 from osc_recovery.conf import nova as conf_nova
 from osc_recovery.db import cells
 from osc_recovery import exceptions
@@ -161,3 +163,45 @@ class ReadTest(base.DatabaseTestCase):
                 self.assertNotIn(
                     's3cr3t', ''.join(traceback.format_exception(error))
                 )
+
+
+class TransportTest(base.DatabaseTestCase):
+    """cells.transport_url."""
+
+    def read(self, url: str | None, default: str = '') -> str:
+        rows = base.rows('cloud')['nova_api']
+        del rows['host_mappings']
+        rows['cell_mappings'][0].update(uuid=base.CELL.uuid, transport_url=url)
+        nova = dataclasses.replace(
+            settings(), messaging=messaging.Messaging(default)
+        )
+        self.assertNotIn('s3cr3t', repr(nova))
+        api = self.database('nova-api-34-2026.2', rows)
+        return cells.transport_url(api, nova, base.CELL)
+
+    def test_read(self) -> None:
+        for url, default, expected in (
+            ('rabbit://u:p@h/v', '', 'rabbit://u:p@h/v'),
+            (
+                '{scheme}://{username2}:{password2}@{hostname2}/cell1?{query}',
+                'rabbit://a:b@h1:1,u:p@h2:2/?ssl=1',
+                'rabbit://u:p@h2/cell1?ssl=1',
+            ),
+            ('none:///', '', 'none:///'),
+        ):
+            with self.subTest(url=url):
+                self.assertEqual(expected, self.read(url, default))
+
+    def test_nothing_there(self) -> None:
+        for url, default in (
+            ('', ''),
+            (None, ''),
+            ('{scheme}://{hostname3}/', 'rabbit://u:s3cr3t@h/'),
+            ('{nonsense}', 'rabbit://u:s3cr3t@h/'),
+        ):
+            with self.subTest(url=url):
+                error = self.assertRaises(
+                    exceptions.ConfigError, self.read, url, default
+                )
+                self.assertIn('transport_url', str(error))
+                self.assertNotIn('s3cr3t', str(error))

@@ -27,6 +27,7 @@ from sqlalchemy.dialects import postgresql
 
 from osc_recovery.db import cinder
 from osc_recovery.db import engine
+from osc_recovery.db import homecoming
 from osc_recovery.db import mappings
 from osc_recovery.db import moves
 from osc_recovery.db import nova_api
@@ -101,7 +102,29 @@ class DialectsTest(base.DatabaseTestCase):
             cell, mapping.id, mapping.attachment_id or '', 'new'
         )
         mappings.set_connection(cell, mapping.id, 'new', {})
+        self.settle(cell, params)
         return found
+
+    def settle(self, cell: Any, params: dict[str, Any]) -> None:
+        homecoming.unfinished(cell, 'kvm2')
+        homecoming.residents(cell, 'kvm1')
+        (row,) = homecoming.evacuated(cell, 'kvm2')
+        changes = [
+            {
+                'id': row.id,
+                'server': SERVER,
+                'resident': False,
+                'status': 'completed',
+                'source_node': None,
+            }
+        ]
+        before = homecoming.images(cell, [row.id])
+        target = {**params['target'], 'host': 'kvm1'}
+        burial = {**params, 'server': SERVER, 'target': target}
+        burials = [{**burial, 'tombstone': TOMBSTONE}]
+        homecoming.settle(cell, 'kvm2', changes, before, burials)
+        homecoming.settled(cell, changes, [TOMBSTONE])
+        homecoming.unsettle(cell, changes, before, burials)
 
     def api_statements(self) -> list[Any]:
         api = nova_api.NovaApi(self.database('nova-api-34-2026.2'))
@@ -122,6 +145,7 @@ class DialectsTest(base.DatabaseTestCase):
         made.attachment('x')
         made.volumes(UUIDS)
         made.connector('kvm1')
+        made.servers_attached('kvm1')
         made.services()
         return found
 

@@ -20,7 +20,7 @@ from osc_recovery.tests.unit import base
 _PROGRAM = """
 import sys
 before = set(sys.modules)
-from osc_recovery.planning import commands, fence, relocate
+from osc_recovery.planning import commands, fence, host_removal, relocate
 ours = ('osc_recovery',)
 for name in sorted(set(sys.modules) - before):
     root = name.split('.')[0]
